@@ -1,0 +1,103 @@
+"""What a scoring Pod and whoever renders it agree on: arguments, environment, paths, answers.
+
+The operator imports this module to build Pods, so it needs the standard library alone.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+# --- entry points: `python -m comal_scorer <command>` -------------------------------------------
+
+FETCH_COMMAND: Final = "fetch"
+SERVE_COMMAND: Final = "serve"
+
+# --- environment of `serve` ---------------------------------------------------------------------
+
+MODEL_DIR_ENV: Final = "COMAL_MODEL_DIR"
+MODEL_DIGEST_ENV: Final = "COMAL_MODEL_DIGEST"
+MODEL_NAME_ENV: Final = "COMAL_MODEL_NAME"
+MODEL_VERSION_ENV: Final = "COMAL_MODEL_VERSION"
+REVISION_ENV: Final = "COMAL_REVISION"
+
+# The rest is optional; every one has a default below.
+PORT_ENV: Final = "COMAL_PORT"
+WORKERS_ENV: Final = "COMAL_WORKERS"
+DRAIN_SECONDS_ENV: Final = "COMAL_DRAIN_SECONDS"
+REQUEST_LOG_ENV: Final = "COMAL_REQUEST_LOG"
+MAX_BODY_BYTES_ENV: Final = "COMAL_MAX_BODY_BYTES"
+MAX_IMAGE_PIXELS_ENV: Final = "COMAL_MAX_IMAGE_PIXELS"
+MAX_IN_FLIGHT_ENV: Final = "COMAL_MAX_IN_FLIGHT"
+
+DEFAULT_MODEL_DIR: Final = "/models"
+DEFAULT_PORT: Final = 8080
+# Longer than a router needs to notice that /readyz says 503; the Pod's
+# terminationGracePeriodSeconds must be larger than this.
+DEFAULT_DRAIN_SECONDS: Final = 5.0
+DEFAULT_MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+DEFAULT_MAX_IMAGE_PIXELS: Final = 20_000_000
+DEFAULT_MAX_IN_FLIGHT: Final = 64
+
+# --- HTTP ---------------------------------------------------------------------------------------
+
+SCORE_PATH: Final = "/score"
+HEALTH_PATH: Final = "/"
+LIVE_PATH: Final = "/livez"
+READY_PATH: Final = "/readyz"
+METRICS_PATH: Final = "/metrics"
+
+HEALTHY_BODY: Final = "Healthy"
+
+REQUEST_ID_HEADER: Final = "x-request-id"
+TRACE_HEADER: Final = "traceparent"
+MODEL_VERSION_HEADER: Final = "x-comal-model-version"
+REVISION_HEADER: Final = "x-comal-revision"
+
+# --- the artifact, as `register` writes it ------------------------------------------------------
+
+MANIFEST_MEDIA_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
+ARTIFACT_TYPE: Final = "application/vnd.comal.model.v1"
+CONFIG_MEDIA_TYPE: Final = "application/vnd.comal.model.config.v1+json"
+FILE_MEDIA_TYPE: Final = "application/vnd.comal.model.file.v1"
+TITLE_ANNOTATION: Final = "org.opencontainers.image.title"
+
+# What `fetch` leaves under its target folder beside the artifact's own files. No file of an
+# artifact may take these names.
+MANIFEST_FILE: Final = "manifest.json"
+CONFIG_FILE: Final = "config.json"
+
+# --- how a container ends -----------------------------------------------------------------------
+
+TERMINATION_LOG: Final = "/dev/termination-log"
+TERMINATION_LOG_ENV: Final = "COMAL_TERMINATION_LOG"
+
+
+class TerminationReason(StrEnum):
+    """Why `fetch` or `serve` gave up: `reason` in the JSON termination message.
+
+    The message is one object, `{"reason": …, "message": …}`, and the exit code is 1.
+    """
+
+    DIGEST_MISMATCH = "DigestMismatch"
+    ARTIFACT_NOT_FOUND = "ArtifactNotFound"
+    REGISTRY_UNREACHABLE = "RegistryUnreachable"
+    ARTIFACT_INVALID = "ArtifactInvalid"
+    MODEL_INVALID = "ModelInvalid"
+    SETTINGS_INVALID = "SettingsInvalid"
+
+
+def fetch_arguments(*, url: str, repository: str, digest: str, target: str) -> tuple[str, ...]:
+    """Return the container arguments that download one artifact into `target`."""
+    return (
+        FETCH_COMMAND,
+        *("--url", url),
+        *("--repository", repository),
+        *("--digest", digest),
+        *("--target", target),
+    )
+
+
+def serve_arguments() -> tuple[str, ...]:
+    """Return the container arguments of the inference server; the rest is environment."""
+    return (SERVE_COMMAND,)
