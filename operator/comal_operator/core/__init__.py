@@ -1,0 +1,1 @@
+"""Decisions: pure functions from (object, what was seen, now) to a plan."""

@@ -1,0 +1,1 @@
+"""What a ModelRegistry and a ModelVersion need next."""

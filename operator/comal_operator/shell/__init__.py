@@ -1,0 +1,1 @@
+"""The only code that waits, reads clocks or talks to the API."""
