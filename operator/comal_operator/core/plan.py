@@ -6,7 +6,7 @@ seen, and decides again; so a plan may list everything it would do, in order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -121,6 +121,27 @@ class Seen:
     def all(self, kind: str) -> Sequence[Manifest]:
         """Return the objects of that kind, by name."""
         return [self.objects[key] for key in sorted(self.objects) if key[0] == kind]
+
+
+def _no_names(_: Manifest) -> Sequence[tuple[str, str]]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relevant:
+    """Which objects of the namespace a decision about one object of a kind looks at.
+
+    The shell fills `Seen.objects` with exactly these, and wakes the object when one changes.
+    """
+
+    label: str
+    """The label by which children (and the Pods under them) name their owner."""
+    by_label: tuple[str, ...]
+    """Kinds of which those with `label` equal to the object's name are seen."""
+    whole_namespace: tuple[str, ...] = ()
+    """Kinds of which all of the namespace are seen; only for our own, which are few."""
+    by_name: Callable[[Manifest], Sequence[tuple[str, str]]] = _no_names
+    """(kind, name) pairs to read one by one: Secrets, which we may neither list nor watch."""
 
 
 @dataclass(frozen=True)
