@@ -1,0 +1,1 @@
+"""The demonstration: train, serve, replace through a canary, refuse a worse model."""

@@ -1,0 +1,98 @@
+"""kubectl as a value: one cluster, one namespace, JSON in and out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+Manifest = dict[str, Any]
+Found = TypeVar("Found")
+
+
+class KubectlError(Exception):
+    """kubectl said no; the message is what it said."""
+
+
+def wait_for(
+    what: str, look: Callable[[], Found | None], *, seconds: float = 180, every: float = 0.5
+) -> Found:
+    """Return what `look` finds as soon as it does. Raises KubectlError naming `what` in the end."""
+    end = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found is not None:
+            return found
+        if time.monotonic() > end:
+            raise KubectlError(f"{what}: not within {seconds:.0f} s")
+        time.sleep(every)
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """Runs kubectl against one kubeconfig; `namespace` goes into every call when it is set."""
+
+    program: Path
+    kubeconfig: Path
+    namespace: str = ""
+
+    def within(self, namespace: str) -> Kubectl:
+        """Return the same cluster, looking at another namespace."""
+        return replace(self, namespace=namespace)
+
+    def argv(self, *arguments: str) -> list[str]:
+        """Return the whole command line of a call."""
+        scope = ["--namespace", self.namespace] if self.namespace else []
+        return [str(self.program), "--kubeconfig", str(self.kubeconfig), *scope, *arguments]
+
+    def run(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
+        """Return what kubectl printed. Raises KubectlError with what it complained of."""
+        done = subprocess.run(
+            self.argv(*arguments),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if done.returncode:
+            raise KubectlError(done.stderr.strip() or done.stdout.strip())
+        return done.stdout
+
+    def json(self, *arguments: str) -> Manifest:
+        """Return the object or list that `kubectl … -o json` prints."""
+        value: Manifest = json.loads(self.run(*arguments, "-o", "json"))
+        return value
+
+    def items(self, *arguments: str) -> list[Manifest]:
+        """Return the objects of `kubectl get …`."""
+        found: list[Manifest] = self.json("get", *arguments)["items"]
+        return found
+
+    def find(self, kind: str, name: str) -> Manifest | None:
+        """Return the object, or None where there is none."""
+        text = self.run("get", kind, name, "--ignore-not-found", "-o", "json")
+        found: Manifest | None = json.loads(text) if text.strip() else None
+        return found
+
+    def apply(self, *manifests: Mapping[str, Any]) -> str:
+        """Apply plain objects, as a GitOps tool would: server-side, under its own name."""
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})
+        return self.run("apply", "--server-side", "--field-manager=git", "-f", "-", stdin=text)
+
+    @contextmanager
+    def following(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """Start a call that goes on (logs -f, port-forward) and end it with the block."""
+        process = subprocess.Popen(
+            self.argv(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
