@@ -44,6 +44,17 @@ class Create:
 
 
 @dataclass(frozen=True)
+class CreateCredentials:
+    """POST a Secret with a new random login: keys username, password and htpasswd (bcrypt).
+
+    `manifest` is the Secret without data. We can neither get nor list Secrets, so whether it was
+    made now or was there already, the shell shows `manifest` in Seen for the rest of the pass.
+    """
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
 class Apply:
     """Server-side apply, in order, under our field manager; for all that may be repeated."""
 
@@ -68,7 +79,7 @@ class WriteStatus:
     status: Manifest
 
 
-Action = Create | Apply | Delete | WriteStatus
+Action = Create | CreateCredentials | Apply | Delete | WriteStatus
 
 
 @dataclass(frozen=True)
