@@ -1,0 +1,51 @@
+"""The stories run on a real cluster with the operator installed: `make test` provides it."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.paths import places
+from demo.kubectl import Kubectl, KubectlError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RESTRICTED = {
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/enforce-version": "latest",
+}
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Kubectl:
+    """The cluster that `make up` made, or the one that KUBECONFIG names."""
+    kubeconfig = Path(os.environ.get("KUBECONFIG") or places().kubeconfig)
+    kubectl = Kubectl(places().tools / "kubectl", kubeconfig)
+    try:
+        kubectl.run("--namespace", "comal-system", "get", "deployment", "comal-operator")
+    except (KubectlError, FileNotFoundError) as error:
+        pytest.fail(f"no cluster with the operator: run `make up images install` first ({error})")
+    return kubectl
+
+
+@pytest.fixture(scope="session")
+def images() -> dict[str, str]:
+    """The images that the cluster has, by target."""
+    found: dict[str, str] = json.loads((REPOSITORY / ".build/images.json").read_text())
+    return found
+
+
+@pytest.fixture
+def kubectl(cluster: Kubectl, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
+    """A namespace of the test's own, in which Pod Security `restricted` is enforced."""
+    module = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
+    name = f"story-{module}-{uuid.uuid4().hex[:4]}"
+    metadata = {"name": name, "labels": RESTRICTED}
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    yield cluster.within(name)
+    if "COMAL_KEEP" not in os.environ:
+        cluster.run("delete", "namespace", name, "--wait=false")

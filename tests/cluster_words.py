@@ -1,0 +1,125 @@
+"""The words of the stories: objects as a user writes them, and what to wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from demo.kubectl import Kubectl, Manifest, wait_for
+
+API = "comal.dev/v1alpha1"
+
+
+def a_run(name: str, *steps: Mapping[str, Any], **spec: Any) -> Manifest:
+    """Return a TrainingRun of small steps on a small workspace."""
+    return {
+        "apiVersion": API,
+        "kind": "TrainingRun",
+        "metadata": {"name": name},
+        "spec": {"workspace": {"size": "64Mi"}, **spec, "steps": list(steps)},
+    }
+
+
+def a_step(name: str, script: str = "", **more: Any) -> Manifest:
+    """Return a step that runs a shell script in the default image."""
+    command = {"command": ["sh", "-c", script]} if script else {}
+    return {"name": name, **command, **more}
+
+
+def a_deployment(name: str, *, model: Mapping[str, Any], **spec: Any) -> Manifest:
+    """Return a ModelDeployment with one replica."""
+    return {
+        "apiVersion": API,
+        "kind": "ModelDeployment",
+        "metadata": {"name": name},
+        "spec": {"model": dict(model), "replicas": 1, **spec},
+    }
+
+
+def condition(found: Mapping[str, Any] | None, kind: str) -> Manifest:
+    """Return the condition of that type, or an empty one."""
+    conditions = ((found or {}).get("status") or {}).get("conditions") or []
+    return next((dict(item) for item in conditions if item["type"] == kind), {})
+
+
+def wait_condition(
+    kubectl: Kubectl,
+    kind: str,
+    name: str,
+    wanted: tuple[str, str],
+    *,
+    reason: str = "",
+    seconds: float = 180,
+) -> Manifest:
+    """Return the object once the condition `wanted` = (type, status) holds, for this generation."""
+
+    def look() -> Manifest | None:
+        found = kubectl.find(kind, name)
+        item = condition(found, wanted[0])
+        current = found is not None and item.get("observedGeneration") == found["metadata"].get(
+            "generation"
+        )
+        right = item.get("status") == wanted[1] and (not reason or item.get("reason") == reason)
+        return found if current and right else None
+
+    try:
+        return wait_for(f"{kind} {name} {wanted} {reason}", look, seconds=seconds)
+    except Exception as error:
+        told = kubectl.run("get", kind, name, "--ignore-not-found", "-o", "jsonpath={.status}")
+        pods = kubectl.run("get", "pods", "-o", "wide")
+        error.add_note(f"status: {told}\npods:\n{pods}")
+        raise
+
+
+def score(kubectl: Kubectl, image: str, url: str, body: str) -> tuple[int, str]:
+    """Return status and body of one POST from inside the cluster."""
+    program = (
+        "import sys,urllib.request,urllib.error\n"
+        "r=urllib.request.Request(sys.argv[1],sys.stdin.buffer.read(),"
+        "{'content-type':'application/json'})\n"
+        "try:\n a=urllib.request.urlopen(r,timeout=20);print(a.status);print(a.read().decode())\n"
+        "except urllib.error.HTTPError as e:\n print(e.code);print(e.read().decode())\n"
+    )
+    deployment = f"deployment/{_caller(kubectl, image)}"
+    text = kubectl.run(
+        "exec", "-i", deployment, "--", "python3", "-c", program, url, stdin=body, timeout=60
+    )
+    status, _, answer = text.partition("\n")
+    return int(status), answer.strip()
+
+
+def _caller(kubectl: Kubectl, image: str) -> str:
+    """Return the name of a Deployment to exec into; made once a namespace."""
+    name = "caller"
+    if kubectl.find("deployment", name) is None:
+        kubectl.apply(_caller_manifest(name, image))
+    kubectl.run("rollout", "status", f"deployment/{name}", "--timeout=60s")
+    return name
+
+
+def _caller_manifest(name: str, image: str) -> Manifest:
+    security = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    container = {
+        "name": "caller",
+        "image": image,
+        "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"],
+        "securityContext": security,
+    }
+    pod = {"automountServiceAccountToken": False, "containers": [container]}
+    labels = {"app": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
