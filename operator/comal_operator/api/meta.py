@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,21 +12,149 @@ GROUP = "comal.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
+# Children are named `<object>-<part>-<hash>` in 63 characters.
+NAME_LIMIT = 40
+# `<model>-v<number>` is an object's name too.
+MODEL_NAME_LIMIT = 32
+
+
+def rule(expression: str, message: str) -> dict[str, str]:
+    """Return one CEL rule; its message names the field and says what to do instead."""
+    return {"rule": expression, "message": message}
+
+
+def rules(*checked: dict[str, str]) -> dict[str, Any]:
+    """Return the schema addition that makes the API server check these rules.
+
+    As `model_config = ConfigDict(json_schema_extra=rules(...))` or in a `Field`.
+    """
+    return {"x-kubernetes-validations": list(checked)}
+
+
+def remedy(text: str) -> dict[str, str]:
+    """Return the addition to a field with a `pattern` that says, in words, what fits it.
+
+    The generator makes a CEL rule of the pattern, because the API server's own answer to a
+    mismatch is the bare expression. The sentence starts with what the value must be.
+    """
+    return {"x-remedy": text}
+
+
+# A list of named things: merged by name when applied, never twice the same name.
+BY_NAME: dict[str, Any] = {
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["name"],
+}
+UNIQUE: dict[str, Any] = {"x-kubernetes-list-type": "set"}
+
 # Decimals are strings: a float changes its text on the way through YAML, JSON and Go.
-Decimal = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$", max_length=40)]
-# Go's durations, as every Kubernetes user writes them.
-Duration = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$", max_length=24)]
-Quantity = Annotated[
-    str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$", max_length=24)
+Decimal = Annotated[
+    str,
+    Field(
+        pattern=r"^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?$",
+        max_length=40,
+        json_schema_extra=remedy('must be a decimal number in quotes, such as "0.25"'),
+    ),
 ]
-Percent = Annotated[str, Field(pattern=r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]{1,3})?)$", max_length=8)]
-Digest = Annotated[str, Field(pattern=r"^sha256:[a-f0-9]{64}$", max_length=71)]
-DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+# Go's durations, as every Kubernetes user writes them.
+Duration = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$",
+        max_length=24,
+        json_schema_extra=remedy("must be a duration such as 30s, 10m or 1h30m"),
+    ),
+]
+Quantity = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$",
+        max_length=24,
+        json_schema_extra=remedy("must be a quantity such as 500m, 2 or 10Gi"),
+    ),
+]
+Percent = Annotated[
+    str,
+    Field(
+        pattern=r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]{1,3})?)$",
+        max_length=8,
+        json_schema_extra=remedy('must be a percentage in quotes from "0" to "100", without %'),
+    ),
+]
+Digest = Annotated[
+    str,
+    Field(
+        pattern=r"^sha256:[a-f0-9]{64}$",
+        max_length=71,
+        json_schema_extra=remedy("must be sha256: and 64 hexadecimal digits"),
+    ),
+]
+_LABEL_REMEDY = remedy(
+    "must be lower-case letters, digits and dashes, and start and end with a letter or digit"
+)
+DnsLabel = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        min_length=1,
+        max_length=63,
+        json_schema_extra=_LABEL_REMEDY,
+    ),
+]
+# Names of objects of ours, as another object refers to them.
+ObjectName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
+        min_length=1,
+        max_length=NAME_LIMIT,
+        json_schema_extra=remedy(
+            "must be lower-case letters, digits and dashes, start with a letter"
+            " and end with a letter or digit"
+        ),
+    ),
+]
+ModelName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
+        min_length=1,
+        max_length=MODEL_NAME_LIMIT,
+        json_schema_extra=remedy(
+            "must be lower-case letters, digits and dashes, start with a letter"
+            " and end with a letter or digit"
+        ),
+    ),
+]
+# Names of other people's objects: Secrets, ConfigMaps, claims, classes, accounts.
+ForeignName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+        min_length=1,
+        max_length=253,
+        json_schema_extra=remedy(
+            "must be the name of an object: lower-case letters, digits, dashes and dots"
+        ),
+    ),
+]
+Image = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]+([._-]+[a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+        r"(:[A-Za-z0-9_][-.A-Za-z0-9_]*)?(@sha256:[a-f0-9]{64})?$",
+        min_length=1,
+        max_length=512,
+        json_schema_extra=remedy(
+            "must be an image reference such as myacr.azurecr.io/train:1 or one with @sha256:…"
+        ),
+    ),
+]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 class ApiType(BaseModel):
-    """A frozen value with camelCase names on the wire; unknown fields are the API server's to prune."""
+    """A frozen value, camelCase on the wire; unknown fields are the API server's to prune."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -55,3 +184,46 @@ class Condition(ApiType):
     """The generation of the spec that this was said of."""
     last_transition_time: Timestamp | None = None
     """When the status last changed."""
+
+
+# Status lists of conditions: everybody may add one, nobody's is overwritten by another's.
+Conditions = Annotated[
+    tuple[Condition, ...],
+    Field(
+        max_length=32,
+        json_schema_extra={
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["type"],
+        },
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of `kubectl get`; `wide` ones show with `-o wide` only."""
+
+    name: str
+    path: str
+    type: str = "string"
+    wide: bool = False
+
+
+STATE = Column("State", '.status.conditions[?(@.type=="Ready")].reason')
+AGE = Column("Age", ".metadata.creationTimestamp", "date")
+MESSAGE = Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind: its pydantic type with fields `spec` and `status`, its names and columns."""
+
+    type: type[ApiType]
+    plural: str
+    short_name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def name(self) -> str:
+        """The kind as manifests write it."""
+        return self.type.__name__
