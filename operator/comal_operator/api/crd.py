@@ -107,7 +107,7 @@ def _structural(node: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, A
         schema["description"] = " ".join(schema["description"].split())
     if "const" in merged:
         schema["enum"] = [merged["const"]]
-    if schema.get("default") in (None, {}, []) and "default" in schema:
+    if "default" in schema and not isinstance(schema["default"], (str, int)):
         _default_of_container(schema)
     if "x-kubernetes-int-or-string" in schema:
         schema.pop("anyOf", None)
@@ -117,10 +117,11 @@ def _structural(node: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, A
 
 
 def _default_of_container(schema: dict[str, Any]) -> None:
-    """Drop a default that says nothing; keep `{}` where the object's own fields have defaults."""
+    """Default an object to `{}` where its own fields have defaults, else to nothing."""
     has_defaults = any("default" in part for part in schema.get("properties", {}).values())
-    if schema["default"] is None or not has_defaults:
-        del schema["default"]
+    said = schema.pop("default")
+    if has_defaults and said is not None:
+        schema["default"] = {}
 
 
 def _without_indirection(node: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,11 +155,18 @@ def _immutability_as_rule(schema: dict[str, Any]) -> None:
         return
     fixed = [name for name in schema["properties"] if name not in mutable]
     rule = {
-        # Optional selection also sees a field added or removed, which a rule on it would not.
-        "rule": " && ".join(f"self.?{name} == oldSelf.?{name}" for name in fixed),
+        "rule": " && ".join(_unchanged(name, name in schema["required"]) for name in fixed),
         "message": schema.pop("x-immutable-message"),
     }
     schema["x-kubernetes-validations"] = [rule, *schema.get("x-kubernetes-validations", ())]
+
+
+def _unchanged(name: str, required: bool) -> str:
+    """Return the CEL that also sees the field added or removed, which a rule on it would not."""
+    same = f"self.{name} == oldSelf.{name}"
+    if required:
+        return same
+    return f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || {same})"
 
 
 def fields(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -27,7 +27,9 @@ class EmbeddedStore(ApiType):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "self.?storageClassName == oldSelf.?storageClassName",
+                "has(self.storageClassName) == has(oldSelf.storageClassName) &&"
+                " (!has(self.storageClassName)"
+                " || self.storageClassName == oldSelf.storageClassName)",
                 "storageClassName cannot change, the models lie on it: make another ModelRegistry"
                 " and register new versions there",
             ),

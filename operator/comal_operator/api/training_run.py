@@ -153,7 +153,7 @@ class Gate(ApiType):
         Decimal,
         Field(
             json_schema_extra=rules(
-                ("!self.startsWith('-')", 'minDelta must not be negative: use "0" or more')
+                rule("!self.startsWith('-')", 'minDelta must not be negative: use "0" or more')
             )
         ),
     ] = "0"
