@@ -2,16 +2,156 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
-from comal_operator.core.plan import Manifest, Plan, Seen, Settings
+from comal_operator.core.children import differs, is_ours
+from comal_operator.core.conditions import condition, is_true, merge
+from comal_operator.core.plan import (
+    Apply,
+    CreateCredentials,
+    EventsOf,
+    Manifest,
+    Plan,
+    Question,
+    Ref,
+    Seen,
+    Settings,
+    WriteStatus,
+)
+from comal_operator.core.registry import objects
+from comal_operator.core.registry.numbers import high_water
 from comal_operator.core.registry.relevant import MODEL_REGISTRY as RELEVANT
 
 __all__ = ["RELEVANT", "plan_model_registry"]
+
+RETRY = timedelta(seconds=30)
 
 
 def plan_model_registry(
     registry: Manifest, seen: Seen, *, now: datetime, settings: Settings
 ) -> Plan:
     """Decide what `registry` needs, given what was `seen`; no I/O, no clock, no randomness."""
-    raise NotImplementedError
+    desired = objects.children(registry, settings)
+    foreign = _foreign(registry, desired, seen)
+    login = None if foreign else _login(registry, seen)
+    changed = () if foreign else _changed(desired, seen)
+    questions = _questions(registry, seen)
+    verdict = _verdict(registry, seen, foreign)
+    status = _status(registry, seen, verdict, now)
+    actions: list[Any] = []
+    if login is not None:
+        actions.append(login)
+    if changed:
+        actions.append(Apply(changed))
+    if differs(status, registry.get("status")) or _conditions_shrank(status, registry):
+        meta = registry["metadata"]
+        actions.append(WriteStatus(Ref.of(registry), meta["resourceVersion"], status))
+    waiting = verdict[0] != "True"
+    return Plan(tuple(actions), questions, RETRY if waiting else None)
+
+
+def _foreign(registry: Manifest, desired: Sequence[Manifest], seen: Seen) -> str:
+    """Return the first child's name that somebody else's object has, or nothing."""
+    for child in desired:
+        live = seen.get(child["kind"], child["metadata"]["name"])
+        if live is not None and not is_ours(live, registry):
+            return f"{child['kind']} {child['metadata']['name']}"
+    return ""
+
+
+def _login(registry: Manifest, seen: Seen) -> CreateCredentials | None:
+    """Return the login to make: the first time, and again when a Pod misses its Secret."""
+    secret = objects.login_secret(registry)
+    name = secret["metadata"]["name"]
+    if ("Secret", name) in seen.refusals or seen.get("Secret", name) is not None:
+        return None
+    remembered = registry.get("status", {}).get("loginSecret") == name
+    if remembered and not _secret_is_missing(name, seen):
+        return None
+    return CreateCredentials(secret)
+
+
+def _secret_is_missing(name: str, seen: Seen) -> bool:
+    return any(
+        f'"{name}" not found' in message
+        for question, answer in seen.answers.items()
+        if isinstance(question, EventsOf) and question.kind == "Pod"
+        for _, message in answer
+    )
+
+
+def _changed(desired: Sequence[Manifest], seen: Seen) -> tuple[Manifest, ...]:
+    """Return the children that are missing or differ, leaving out what was refused."""
+    return tuple(
+        child
+        for child in desired
+        if (child["kind"], child["metadata"]["name"]) not in seen.refusals
+        and differs(child, seen.get(child["kind"], child["metadata"]["name"]))
+    )
+
+
+def _questions(registry: Manifest, seen: Seen) -> tuple[Question, ...]:
+    """Ask why, where a child hangs: the claim that is not bound, the Pod that does not start."""
+    asked: list[Question] = []
+    claim = seen.get("PersistentVolumeClaim", objects.service_name(registry["metadata"]["name"]))
+    if claim is not None and claim.get("status", {}).get("phase") == "Pending":
+        meta = claim["metadata"]
+        asked.append(EventsOf("PersistentVolumeClaim", meta["name"], meta.get("uid", "")))
+    for pod in seen.all("Pod"):
+        if pod.get("status", {}).get("phase") == "Pending":
+            meta = pod["metadata"]
+            asked.append(EventsOf("Pod", meta["name"], meta.get("uid", "")))
+    return tuple(question for question in asked if question not in seen.answers)
+
+
+def _verdict(registry: Manifest, seen: Seen, foreign: str) -> tuple[str, str, str, bool]:
+    """Return Ready's status, reason and message, and whether only a person can help."""
+    if foreign:
+        remedy = "rename or delete it, or give the ModelRegistry another name"
+        return "False", "NameConflict", f"{foreign} exists and is not ours: {remedy}", True
+    for (kind, name), message in sorted(seen.refusals.items()):
+        return "False", "ChildRefused", f"{kind} {name} was refused: {message}", True
+    for question, answer in seen.answers.items():
+        if isinstance(question, EventsOf) and question.kind == "PersistentVolumeClaim":
+            for _, message in answer:
+                if "storageclass" in message and "not found" in message:
+                    text = f"the claim cannot be made: {message}; create that StorageClass"
+                    return "False", "StorageClassNotFound", text, False
+    name = objects.service_name(registry["metadata"]["name"])
+    live = seen.get("Deployment", name)
+    if live is not None and (live.get("status", {}).get("availableReplicas") or 0) > 0:
+        return "True", "Serving", "models can be written and read", False
+    if live is not None and is_true(registry.get("status", {}).get("conditions"), "Ready"):
+        return "False", "Unavailable", f"Deployment {name} has no available Pod", False
+    return "False", "Starting", f"waiting for Deployment {name}", False
+
+
+def _status(
+    registry: Manifest, seen: Seen, verdict: tuple[str, str, str, bool], now: datetime
+) -> dict[str, Any]:
+    """Return the whole status; `loginSecret` and `lastVersions` are what the cluster forgets."""
+    meta, old = registry["metadata"], registry.get("status", {})
+    ready, reason, message, stalled = verdict
+    conditions = [condition("Ready", ready == "True", reason, message)]
+    if ready != "True" and not stalled:
+        conditions.append(condition("Reconciling", True, reason, message))
+    if stalled:
+        conditions.append(condition("Stalled", True, reason, message))
+    status: dict[str, Any] = {
+        "observedGeneration": meta["generation"],
+        "url": objects.reader_url(meta["name"]),
+        "lastVersions": high_water(registry, seen.all("ModelVersion")),
+        "conditions": merge(
+            old.get("conditions", ()), conditions, generation=meta["generation"], now=now
+        ),
+    }
+    name = objects.login_secret_name(meta["name"])
+    if old.get("loginSecret") == name or seen.get("Secret", name) is not None:
+        status["loginSecret"] = name
+    return status
+
+
+def _conditions_shrank(status: Manifest, registry: Manifest) -> bool:
+    return len(status["conditions"]) != len(registry.get("status", {}).get("conditions", ()))

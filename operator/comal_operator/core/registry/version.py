@@ -2,14 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from comal_operator.core.plan import Manifest, Plan, Seen, Settings
+from comal_operator.core.children import differs
+from comal_operator.core.conditions import condition, find, merge, timestamp
+from comal_operator.core.plan import Manifest, Plan, Ref, Seen, Settings, WriteStatus
 from comal_operator.core.registry.relevant import MODEL_VERSION as RELEVANT
 
-__all__ = ["RELEVANT", "plan_model_version"]
+__all__ = ["RELEVANT", "alias_holder", "plan_model_version"]
+
+_METRIC_DIGITS = 8
 
 
 def plan_model_version(version: Manifest, seen: Seen, *, now: datetime, settings: Settings) -> Plan:
     """Decide what `version` needs, given what was `seen`; no I/O, no clock, no randomness."""
-    raise NotImplementedError
+    del settings  # every kind's decision is called alike
+    status = _status(version, seen, now)
+    old = version.get("status", {})
+    if not differs(status, old) and status.get("aliases", []) == list(old.get("aliases", [])):
+        return Plan()
+    ref, meta = Ref.of(version), version["metadata"]
+    return Plan((WriteStatus(ref, meta["resourceVersion"], status),))
+
+
+def alias_holder(model: str, alias: str, seen: Seen) -> Manifest | None:
+    """Return the version of `model` that has `alias`: of those that claim it, the latest to.
+
+    A claim not yet dated by its own look counts as the newest there is; of equals, the higher
+    number wins.
+    """
+    claims = [
+        version
+        for version in seen.all("ModelVersion")
+        if version["spec"]["model"] == model and alias in version["spec"].get("aliases", ())
+    ]
+    return max(claims, key=lambda version: _claim(version, alias), default=None)
+
+
+def _claim(version: Manifest, alias: str) -> tuple[str, int]:
+    dated = version.get("status", {}).get("aliasTimes", {}).get(alias, "9999")
+    return dated, int(version["spec"]["version"])
+
+
+def _status(version: Manifest, seen: Seen, now: datetime) -> dict[str, Any]:
+    spec, meta, old = version["spec"], version["metadata"], version.get("status", {})
+    claimed = spec.get("aliases", ())
+    dated: Mapping[str, str] = old.get("aliasTimes", {})
+    held = [alias for alias in claimed if _holds(version, alias, seen)]
+    ready = [_ready(spec["registry"], seen)]
+    status: dict[str, Any] = {
+        "observedGeneration": meta["generation"],
+        "aliasTimes": {alias: dated.get(alias, timestamp(now)) for alias in claimed},
+        "aliases": held,
+        "conditions": merge(
+            old.get("conditions", ()), ready, generation=meta["generation"], now=now
+        ),
+    }
+    name = spec.get("primaryMetric")
+    if name in spec.get("metrics", {}):
+        status["metric"] = f"{name}={spec['metrics'][name][:_METRIC_DIGITS]}"
+    return status
+
+
+def _holds(version: Manifest, alias: str, seen: Seen) -> bool:
+    holder = alias_holder(version["spec"]["model"], alias, seen)
+    name = version["metadata"]["name"]
+    return holder is None or holder["metadata"]["name"] == name
+
+
+def _ready(registry: str, seen: Seen) -> dict[str, Any]:
+    live = seen.get("ModelRegistry", registry)
+    if live is None:
+        text = f"ModelRegistry {registry}, which holds the bytes, does not exist: make it again"
+        return condition("Ready", False, "RegistryNotFound", text)
+    state = find(live.get("status", {}).get("conditions"), "Ready")
+    if state is None or state.get("status") != "True":
+        text = f"ModelRegistry {registry} is not ready: see its conditions"
+        return condition("Ready", False, "RegistryNotReady", text)
+    return condition("Ready", True, "Registered", "the bytes can be read by digest")
