@@ -1,0 +1,1 @@
+"""What developing and testing needs on this machine, beside the cluster itself."""

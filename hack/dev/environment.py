@@ -1,0 +1,56 @@
+"""The virtual environment, made again when what it is made of changed."""
+
+import hashlib
+import importlib.util
+import sys
+from pathlib import Path
+
+from cluster.commands import attempt, run, say
+from cluster.paths import REPOSITORY, places
+from cluster.tools import unpack_program
+
+VENV = REPOSITORY / ".venv"
+CONSTRAINTS = REPOSITORY / "hack" / "images" / "constraints.txt"
+
+# Unpacked, not installed: these packages would start services of their own.
+PROGRAMS = {
+    "docker-registry": ("docker-registry", "usr/bin/docker-registry"),
+    "promtool": ("prometheus", "usr/bin/promtool"),
+}
+
+
+def prepare() -> None:
+    """Make `.venv` and the test programs exist. Raises ClusterError with what is missing."""
+    _prepare_venv()
+    for name, (package, inside) in PROGRAMS.items():
+        unpack_program(places(), name, package, inside)
+
+
+def _prepare_venv() -> None:
+    stamp, wanted = VENV / ".made-of", _inputs()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    if importlib.util.find_spec("ensurepip") is None:
+        say("installing python3-venv")
+        if attempt(["apt-get", "install", "-y", "-q", "python3-venv"]).returncode:
+            run(["apt-get", "update", "-q"])
+            run(["apt-get", "install", "-y", "-q", "python3-venv"])
+    say("making .venv (about a minute the first time)")
+    python = VENV / "bin" / "python"
+    if not python.exists():
+        run([sys.executable, "-m", "venv", VENV])
+    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    run([*pip, "uv"])
+    install = [python, "-m", "uv", "pip", "install", "-q", "--python", python]
+    extras = f"{REPOSITORY}[operator,trainer,scorer]"
+    group = f"{REPOSITORY / 'pyproject.toml'}:dev"
+    run([*install, "-c", CONSTRAINTS, "-e", extras, "--group", group])
+    stamp.write_text(wanted)
+
+
+def _inputs() -> str:
+    """Return a digest of what the environment is made of: the two files and this Python."""
+    digest = hashlib.sha256(sys.version.encode())
+    for path in (REPOSITORY / "pyproject.toml", CONSTRAINTS):
+        digest.update(Path(path).read_bytes())
+    return digest.hexdigest()
