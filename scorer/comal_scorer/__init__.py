@@ -1,0 +1,1 @@
+"""What runs in scoring Pods: fetch a model by digest, prove it, answer requests with it."""

@@ -23,7 +23,7 @@ REVISION_ENV: Final = "COMAL_REVISION"
 
 # The rest is optional; every one has a default below.
 PORT_ENV: Final = "COMAL_PORT"
-WORKERS_ENV: Final = "COMAL_WORKERS"
+THREADS_ENV: Final = "COMAL_THREADS"
 DRAIN_SECONDS_ENV: Final = "COMAL_DRAIN_SECONDS"
 REQUEST_LOG_ENV: Final = "COMAL_REQUEST_LOG"
 MAX_BODY_BYTES_ENV: Final = "COMAL_MAX_BODY_BYTES"
@@ -37,7 +37,9 @@ DEFAULT_PORT: Final = 8080
 DEFAULT_DRAIN_SECONDS: Final = 5.0
 DEFAULT_MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 DEFAULT_MAX_IMAGE_PIXELS: Final = 20_000_000
-DEFAULT_MAX_IN_FLIGHT: Final = 64
+# Without COMAL_MAX_IN_FLIGHT the queue is as long as the work of this many seconds, by the forward
+# pass measured at start: whoever would wait longer is told so at once (503, Retry-After).
+DEFAULT_QUEUE_SECONDS: Final = 2.0
 
 # --- HTTP ---------------------------------------------------------------------------------------
 
@@ -83,6 +85,7 @@ class TerminationReason(StrEnum):
     ARTIFACT_NOT_FOUND = "ArtifactNotFound"
     REGISTRY_UNREACHABLE = "RegistryUnreachable"
     ARTIFACT_INVALID = "ArtifactInvalid"
+    STORAGE_FAILED = "StorageFailed"
     MODEL_INVALID = "ModelInvalid"
     SETTINGS_INVALID = "SettingsInvalid"
 
