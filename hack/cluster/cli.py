@@ -1,0 +1,87 @@
+"""The commands a person types: up, down, status, load, kubeconfig."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from cluster import context, kind
+from cluster.commands import ClusterError
+from cluster.load import load
+from cluster.node import lifecycle
+from cluster.paths import Places, places
+from cluster.provider import Machine, Provider, choose, look
+
+
+def main(argv: Sequence[str]) -> int:
+    """The exit status: 1 with one message when something is wrong."""
+    arguments = _parser().parse_args(argv)
+    folders = places()
+    try:
+        machine = look(folders)
+        provider = choose(machine)
+        output = _run(arguments, provider, machine, folders)
+    except ClusterError as error:
+        sys.stderr.write(f"cluster: {error}\n")
+        return 1
+    if output:
+        sys.stdout.write(f"{output}\n")
+    return 0
+
+
+def _run(
+    arguments: argparse.Namespace, provider: Provider, machine: Machine, folders: Places
+) -> str:
+    match arguments.command:
+        case "up":
+            _up(provider, machine, folders)
+        case "down":
+            _down(provider, folders)
+        case "status":
+            return _status(provider, machine, folders)
+        case "load":
+            load(folders, provider, machine.engine, tuple(arguments.images))
+        case "kubeconfig":
+            return str(folders.kubeconfig)
+    return ""
+
+
+def _up(provider: Provider, machine: Machine, folders: Places) -> None:
+    match provider:
+        case Provider.CONTEXT:
+            context.up(folders, machine.context)
+        case Provider.KIND:
+            kind.up(folders)
+        case Provider.NODE:
+            lifecycle.up(folders)
+
+
+def _down(provider: Provider, folders: Places) -> None:
+    match provider:
+        case Provider.CONTEXT:
+            context.down(folders)
+        case Provider.KIND:
+            kind.down(folders)
+        case Provider.NODE:
+            lifecycle.down(folders)
+
+
+def _status(provider: Provider, machine: Machine, folders: Places) -> str:
+    match provider:
+        case Provider.CONTEXT:
+            return context.status(folders, machine.context)
+        case Provider.KIND:
+            return kind.status(folders)
+        case Provider.NODE:
+            return lifecycle.status(folders)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cluster", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="a Ready cluster, whatever there was before")
+    commands.add_parser("down", help="remove it; caches stay")
+    commands.add_parser("status", help="what runs, and where its files lie")
+    commands.add_parser("kubeconfig", help="print the path of the kubeconfig")
+    load_command = commands.add_parser("load", help="bring locally built images into it")
+    load_command.add_argument("images", nargs="*", help="default: all of .build/images.json")
+    return parser

@@ -1,0 +1,46 @@
+"""What a cluster needs beyond its daemons: DNS for Services and volumes on demand."""
+
+from pathlib import Path
+from string import Template
+
+from cluster.commands import ClusterError, attempt, run
+from cluster.node.network import ADDRESSES
+from cluster.node.pki import NODE_NAME
+from cluster.paths import Places
+
+_MANIFESTS = Path(__file__).with_name("manifests")
+_SECONDS = 90
+
+
+def apply_addons(places: Places, image: str) -> None:
+    """Apply manifests/, with the node's own image, addresses and folders filled in."""
+    text = "\n---\n".join(path.read_text() for path in sorted(_MANIFESTS.glob("*.yaml")))
+    manifests = Template(text).substitute(
+        image=image,
+        dns_service=ADDRESSES.dns_service,
+        volumes=places.state / "volumes",
+    )
+    run(
+        [*_kubectl(places), "apply", "--server-side", "--force-conflicts", "-f", "-"],
+        stdin=manifests,
+    )
+
+
+def wait_until_ready(places: Places) -> None:
+    """Return when the node is Ready and each add-on is available."""
+    attempt(
+        [*_kubectl(places), "wait", "--for=create", f"node/{NODE_NAME}", f"--timeout={_SECONDS}s"]
+    )
+    wanted = (
+        ("", f"node/{NODE_NAME}", "Ready"),
+        ("kube-system", "deployment/coredns", "Available"),
+        ("local-path-storage", "deployment/local-path-provisioner", "Available"),
+    )
+    for namespace, name, condition in wanted:
+        argv = ["wait", f"--for=condition={condition}", name, f"--timeout={_SECONDS}s"]
+        if attempt([*_kubectl(places), *argv, "-n", namespace or "default"]).returncode:
+            raise ClusterError(f"{name} is not {condition} after {_SECONDS} s: see {places.logs}")
+
+
+def _kubectl(places: Places) -> tuple[str | Path, ...]:
+    return (places.tools / "kubectl", "--kubeconfig", places.kubeconfig)
