@@ -1,0 +1,134 @@
+"""A real `comal_scorer` process on a free loopback port, and what a test may do to it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from comal_scorer import contract
+
+from unit.scorer.model_folders import Package
+
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer, read to its end."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class ScorerProcess:
+    """The server as a Pod runs it: arguments and environment in, an exit code out."""
+
+    def __init__(self, package: Package, folder: Path, **environment: str) -> None:
+        self.port = free_port()
+        self.termination = folder / "termination-log"
+        models = folder / "models"
+        if not models.exists():
+            models.mkdir()
+            package.lay_out(models)
+        self._output = (folder / "stdout").open("w+b")
+        self._errors = (folder / "stderr").open("w+b")
+        settings = {
+            contract.MODEL_DIR_ENV: str(models),
+            contract.MODEL_DIGEST_ENV: package.digest,
+            contract.MODEL_NAME_ENV: "model",
+            contract.MODEL_VERSION_ENV: "3",
+            contract.REVISION_ENV: "7c9f",
+            contract.PORT_ENV: str(self.port),
+            contract.DRAIN_SECONDS_ENV: "0",
+            contract.TERMINATION_LOG_ENV: str(self.termination),
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "comal_scorer", *contract.serve_arguments()],
+            env=os.environ | settings | environment,
+            stdout=self._output,
+            stderr=self._errors,
+        )
+
+    def wait_ready(self) -> ScorerProcess:
+        """Return when /readyz says 200; raises with the log when the process ends first."""
+        limit = time.monotonic() + _PATIENCE
+        while time.monotonic() < limit:
+            if self.process.poll() is not None:
+                raise AssertionError(f"ended with {self.process.returncode}: {self.errors()}")
+            try:
+                if self.get(contract.READY_PATH).status == 200:
+                    return self
+            except ConnectionError:
+                time.sleep(0.01)
+        raise AssertionError(f"not ready: {self.errors()}")
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, **headers: str | None
+    ) -> Answer:
+        """Send one request on a connection of its own; `None` leaves a header out."""
+        named = {"content_type": "application/json"} | headers if body is not None else headers
+        sent = {name.replace("_", "-"): value for name, value in named.items() if value is not None}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
+        try:
+            connection.request(method, path, body, sent)
+            return self._read(connection)
+        finally:
+            connection.close()
+
+    @staticmethod
+    def _read(connection: http.client.HTTPConnection) -> Answer:
+        response = connection.getresponse()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, headers, response.read())
+
+    def get(self, path: str) -> Answer:
+        return self.request("GET", path)
+
+    def score(self, body: bytes, **headers: str | None) -> Answer:
+        return self.request("POST", contract.SCORE_PATH, body, **headers)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def exit_code(self) -> int:
+        return self.process.wait(_PATIENCE)
+
+    def termination_message(self) -> dict[str, str]:
+        message: dict[str, str] = json.loads(self.termination.read_text())
+        return message
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        self._output.seek(0)
+        return [json.loads(line) for line in self._output.read().splitlines()]
+
+    def errors(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read().decode()
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._output.close()
+        self._errors.close()
