@@ -213,10 +213,8 @@ class TrainingRunSpec(ApiType):
                 " (kustomize's nameSuffix gives one per commit)",
             ),
             rule(
-                "self.steps.all(s, !has(s.after) || s.after.all(a,"
-                " self.steps.map(t, t.name).indexOf(a) != -1 &&"
-                " self.steps.map(t, t.name).indexOf(a)"
-                " < self.steps.map(t, t.name).indexOf(s.name)))",
+                "self.steps.all(i, s, !has(s.after) || s.after.all(a,"
+                " self.steps.exists(j, t, j < i && t.name == a)))",
                 "steps[].after may only name steps that stand above in the list:"
                 " move the step down or correct the name",
             ),

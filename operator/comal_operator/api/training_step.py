@@ -19,7 +19,7 @@ from comal_operator.api.meta import (
 )
 
 # `cpu: 1` and `cpu: "1"` are both what people write.
-_AMOUNT = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$"
+_AMOUNT = "^[0-9]+([.][0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$"
 Amount = Annotated[
     int | str,
     Field(

@@ -17,11 +17,11 @@ def high_water(registry: Manifest, versions: Iterable[Manifest]) -> dict[str, in
     return marks
 
 
-def next_number(model: str, registry: Manifest | None, versions: Iterable[Manifest]) -> int:
+def next_number(model: str, registries: Iterable[Manifest], versions: Iterable[Manifest]) -> int:
     """Return the number of `model`'s next version.
 
-    Names are unique in the namespace, so versions in other registries count too.
+    Names are unique in the namespace, so the versions of all its registries count.
     """
-    remembered = (registry or {}).get("status", {}).get("lastVersions", {}).get(model, 0)
-    there = (int(v["spec"]["version"]) for v in versions if v["spec"]["model"] == model)
-    return int(max(remembered, *there, 0)) + 1
+    marks = [high_water(registry, ()).get(model, 0) for registry in registries]
+    there = [int(v["spec"]["version"]) for v in versions if v["spec"]["model"] == model]
+    return max([*marks, *there, 0]) + 1

@@ -1,0 +1,78 @@
+"""Every reason in a condition of a TrainingRun, ModelRegistry or ModelVersion.
+
+What each means and what to do about it stands in docs/conditions.md.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RunReason(StrEnum):
+    """Why a TrainingRun is as it is; the reason of Ready is what the column STATE shows."""
+
+    # On its way.
+    RUNNING = "Running"
+    COLLECTING = "Collecting"
+    CONVERTING = "Converting"
+    REGISTERING = "Registering"
+    # Waiting for something that comes by itself or from somebody else.
+    WAITING_FOR_REGISTRY = "WaitingForRegistry"
+    REGISTRY_NOT_FOUND = "RegistryNotFound"
+    CLAIM_NOT_FOUND = "ClaimNotFound"
+    UNSCHEDULABLE = "Unschedulable"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    VOLUME_NOT_MOUNTED = "VolumeNotMounted"
+    # Only a person can help; the run goes on by itself once that is done.
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    CONTAINER_CONFIG_INVALID = "ContainerConfigInvalid"
+    STORAGE_CLASS_NOT_FOUND = "StorageClassNotFound"
+    POD_REFUSED = "PodRefused"
+    CHILD_REFUSED = "ChildRefused"
+    NAME_CONFLICT = "NameConflict"
+    SPEC_INVALID = "SpecInvalid"
+    COLLECT_JOB_FAILED = "CollectJobFailed"
+    CONVERT_JOB_FAILED = "ConvertJobFailed"
+    REGISTER_JOB_FAILED = "RegisterJobFailed"
+    # The end.
+    COMPLETED = "Completed"
+    REGISTERED = "Registered"
+    REJECTED = "Rejected"
+    STEP_FAILED = "StepFailed"
+    WORKSPACE_LOST = "WorkspaceLost"
+    MODEL_INVALID = "ModelInvalid"
+    CONVERSION_FAILED = "ConversionFailed"
+    PACKAGE_MISSING = "PackageMissing"
+
+
+class GateReason(StrEnum):
+    """Why GatePassed is what it is."""
+
+    FIRST_MODEL = "FirstModel"
+    BETTER = "Better"
+    NOT_BETTER = "NotBetter"
+    THRESHOLD_MISSED = "ThresholdMissed"
+    METRIC_MISSING = "MetricMissing"
+    METRIC_NOT_FINITE = "MetricNotFinite"
+    METRICS_MISSING = "MetricsMissing"
+    METRICS_INVALID = "MetricsInvalid"
+    METRICS_TOO_LARGE = "MetricsTooLarge"
+
+
+class RegistryReason(StrEnum):
+    """Why a ModelRegistry is as it is."""
+
+    SERVING = "Serving"
+    STARTING = "Starting"
+    UNAVAILABLE = "Unavailable"
+    STORAGE_CLASS_NOT_FOUND = "StorageClassNotFound"
+    CHILD_REFUSED = "ChildRefused"
+    NAME_CONFLICT = "NameConflict"
+
+
+class VersionReason(StrEnum):
+    """Why a ModelVersion is as it is."""
+
+    REGISTERED = "Registered"
+    REGISTRY_NOT_FOUND = "RegistryNotFound"
+    REGISTRY_NOT_READY = "RegistryNotReady"
