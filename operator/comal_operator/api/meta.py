@@ -18,17 +18,18 @@ NAME_LIMIT = 40
 MODEL_NAME_LIMIT = 32
 
 
-def rule(expression: str, message: str) -> dict[str, str]:
+def rule(expression: str, message: str) -> tuple[str, str]:
     """Return one CEL rule; its message names the field and says what to do instead."""
-    return {"rule": expression, "message": message}
+    return expression, message
 
 
-def rules(*checked: dict[str, str]) -> dict[str, Any]:
+def rules(*checked: tuple[str, str]) -> dict[str, Any]:
     """Return the schema addition that makes the API server check these rules.
 
     As `model_config = ConfigDict(json_schema_extra=rules(...))` or in a `Field`.
     """
-    return {"x-kubernetes-validations": list(checked)}
+    found = [{"rule": expression, "message": message} for expression, message in checked]
+    return {"x-kubernetes-validations": found}
 
 
 def remedy(text: str) -> dict[str, str]:

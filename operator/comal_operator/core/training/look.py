@@ -74,11 +74,8 @@ def create(look: Look, manifests: Sequence[Manifest], state: State) -> Next | No
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         live = look.seen.get(kind, name)
         if live is not None:
-            if (
-                owned
-                and manifest["metadata"].get("ownerReferences")
-                and not is_ours(live, look.run)
-            ):
+            owned = "ownerReferences" in manifest["metadata"]
+            if owned and not is_ours(live, look.run):
                 return Next(_stalled(state, RunReason.NAME_CONFLICT, _conflict(kind, name)))
             continue
         refusal = look.seen.refusals.get((kind, name))
