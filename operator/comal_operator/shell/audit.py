@@ -1,0 +1,132 @@
+"""Lists everything now and then: a watch that went blind looks healthy from the inside.
+
+The first audit also fills the cache, so that no look is made on half a world.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from comal_operator.core.plan import Manifest
+from comal_operator.shell import metrics
+from comal_operator.shell.cache import Cache, ObjectKey, version_of
+from comal_operator.shell.faults import ApiFaultError
+from comal_operator.shell.gateway import Gateway
+from comal_operator.shell.kinds import Kinds, child_kinds
+from comal_operator.shell.world import OUR_CHILDREN, World
+
+log = logging.getLogger(__name__)
+
+
+class BlindWatchError(Exception):
+    """The watches did not deliver what a list shows; only a restart is sure to help."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditTimes:
+    """Seconds: an audit `every`, and how long a watch may be behind it."""
+
+    every: float = 300.0
+    patience: float = 30.0
+
+
+class Audit:
+    """Compares what lists show with what the watches delivered."""
+
+    def __init__(
+        self,
+        *,
+        gateway: Gateway,
+        cache: Cache,
+        world: World,
+        kinds: Kinds,
+        namespaces: Iterable[str],
+        wake: Callable[[ObjectKey], None],
+        times: AuditTimes | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._cache = cache
+        self._world = world
+        self._kinds = kinds
+        self._namespaces = tuple(namespaces) or (None,)
+        self._wake = wake
+        self._times = times or AuditTimes()
+
+    async def fill(self) -> None:
+        """Fill the cache and wake everything; raise ApiFaultError if that cannot be."""
+        await self._take_over(await self._list())
+
+    async def run(self) -> None:
+        """Audit until a watch is found blind, then raise BlindWatchError."""
+        while True:
+            await asyncio.sleep(self._times.every * random.uniform(0.8, 1.2))  # noqa: S311 - no key
+            try:
+                listed = await self._list()
+            except ApiFaultError as fault:
+                log.warning("audit: %s; the next one will tell", fault)
+                continue
+            # Judged first: what we take over ourselves the watch still has to tell.
+            await self._judge(listed)
+            await self._take_over(listed)
+
+    async def _list(self) -> dict[ObjectKey, Manifest]:
+        bodies: dict[ObjectKey, Manifest] = {}
+        for namespace in self._namespaces:
+            for kind in (*self._kinds, *child_kinds(self._kinds)):
+                selector = "" if kind in self._kinds else OUR_CHILDREN
+                for body in await self._gateway.list(kind, namespace, labels=selector):
+                    bodies[ObjectKey.of(body)] = body
+        return bodies
+
+    async def _judge(self, listed: Mapping[ObjectKey, Manifest]) -> None:
+        started = time.monotonic()
+        heard = {key: self._cache.heard(key) for key in self._known()}
+        while late := [key for key in {*listed, *heard} if self._is_late(key, listed, heard)]:
+            lag = time.monotonic() - started
+            metrics.WATCH_LAG.set(lag)
+            if lag >= self._times.patience:
+                one = late[0]
+                raise BlindWatchError(
+                    f"{len(late)} objects, such as {one.kind} {one.namespace}/{one.name},"
+                    f" were not delivered by the watch within {lag:.0f} s"
+                )
+            await asyncio.sleep(min(1.0, self._times.patience / 10))
+        metrics.WATCH_LAG.set(time.monotonic() - started)
+
+    def _is_late(
+        self,
+        key: ObjectKey,
+        listed: Mapping[ObjectKey, Manifest],
+        heard: Mapping[ObjectKey, int | None],
+    ) -> bool:
+        if key in listed:
+            told = self._cache.heard(key)
+            # Gone since the list: the watch told us of its end, or never of its life.
+            gone = told is None and self._cache.get(key) is None and heard.get(key) is not None
+            return not gone and (told or 0) < version_of(listed[key])
+        # In the list no more: the watch should tell of the end, or of a successor.
+        before = heard.get(key)
+        return before is not None and self._cache.heard(key) == before
+
+    def _known(self) -> list[ObjectKey]:
+        kinds = (*self._kinds, *child_kinds(self._kinds))
+        return [key for kind in kinds for key in self._cache.keys(kind)]
+
+    async def _take_over(self, listed: Mapping[ObjectKey, Manifest]) -> None:
+        newest = max((version_of(body) for body in listed.values()), default=0)
+        for key in self._known():
+            here = self._cache.get(key)
+            # Younger than everything listed: made since, and not for us to drop.
+            if key not in listed and here is not None and version_of(here) <= newest:
+                self._cache.drop(key)
+        for body in listed.values():
+            self._cache.put(body)
+        self._world.forget_named()
+        for kind in self._kinds:
+            for key in self._cache.keys(kind):
+                self._wake(key)

@@ -1,0 +1,160 @@
+"""The only thing that talks to the API server."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from comal_operator.core.names import FIELD_MANAGER
+from comal_operator.core.plan import Delete, Manifest, Ref, WriteStatus
+from comal_operator.shell.api import DEADLINE, Api, Call
+from comal_operator.shell.bucket import Bucket
+from comal_operator.shell.faults import ConflictError, MissingError
+from comal_operator.shell.hooks import Hooks
+from comal_operator.shell.resources import RESOURCES
+from comal_operator.shell.slim import slim
+
+_PAGE = 500
+_MANAGED = (("fieldManager", FIELD_MANAGER),)
+_FORCED = (*_MANAGED, ("force", "true"))
+
+
+class Fence(Protocol):
+    """Says whether this process may write now."""
+
+    def remaining(self) -> float:
+        """Return the seconds in which a write must be over; raise LeaseLostError past them."""
+
+
+class Gateway:
+    """Reads live, and writes: fenced by our Lease, numbered, with preconditions behind."""
+
+    def __init__(self, api: Api, *, fence: Fence, hooks: Hooks, bucket: Bucket) -> None:
+        self._api = api
+        self._fence = fence
+        self._hooks = hooks
+        self._bucket = bucket
+        self._writes = 0
+
+    async def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """Return the object as it is now, slim; None if there is none."""
+        call = Call(verb="get", resource=RESOURCES[kind], namespace=namespace, name=name)
+        try:
+            return slim(await self._api.read(call))
+        except MissingError:
+            return None
+
+    async def list(
+        self, kind: str, namespace: str | None, *, labels: str = "", fields: str = ""
+    ) -> list[Manifest]:
+        """Return the objects as they are now (a quorum read), slim, all pages of them."""
+        resource = RESOURCES[kind]
+        query = [("limit", str(_PAGE))]
+        query += [("labelSelector", labels)] if labels else []
+        query += [("fieldSelector", fields)] if fields else []
+        found: list[Manifest] = []
+        token = ""
+        while True:
+            page = [*query, ("continue", token)] if token else query
+            answer = await self._api.read(
+                Call(verb="list", resource=resource, namespace=namespace, query=page)
+            )
+            # The API server leaves these two out of a list's items.
+            shape = {"apiVersion": resource.api_version, "kind": kind}
+            found += [slim({**shape, **item}) for item in answer["items"]]
+            token = answer["metadata"].get("continue") or ""
+            if not token:
+                return found
+
+    async def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
+        """Return the end of a container's log."""
+        query = (("container", container), ("tailLines", str(lines)), ("limitBytes", "16384"))
+        call = Call(
+            verb="get",
+            resource=RESOURCES["Pod"],
+            namespace=namespace,
+            name=pod,
+            subresource="log",
+            query=query,
+        )
+        return (await self._api.send(call)).decode(errors="replace")
+
+    async def create(self, manifest: Manifest) -> Manifest | None:
+        """POST `manifest` and return it as stored; None if the name is taken."""
+        ref = Ref.of(manifest)
+        try:
+            return await self._write("create", ref, name="", query=_MANAGED, body=dict(manifest))
+        except ConflictError:
+            return None
+
+    async def apply(self, manifest: Manifest, *, uid: str | None) -> Manifest:
+        """Server-side apply; with `uid` only to that very object, so that no stranger is adopted.
+
+        Raises ConflictError when the object by that name is another one by now.
+        """
+        ref = Ref.of(manifest)
+        body = dict(manifest)
+        if uid is not None:
+            body["metadata"] = {**manifest["metadata"], "uid": uid}
+        return await self._write("patch", ref, query=_FORCED, body=body)
+
+    async def apply_status(self, action: WriteStatus) -> Manifest:
+        """Server-side apply of the status of exactly the object that was judged."""
+        ref = action.ref
+        body = {
+            "apiVersion": ref.api_version,
+            "kind": ref.kind,
+            "metadata": {
+                "name": ref.name,
+                "namespace": ref.namespace,
+                "resourceVersion": action.resource_version,
+            },
+            "status": dict(action.status),
+        }
+        return await self._write("patch", ref, subresource="status", query=_FORCED, body=body)
+
+    async def delete(self, action: Delete) -> Manifest | None:
+        """Delete exactly this object; return what is left while finalizers hold it, else None."""
+        preconditions = {"uid": action.uid}
+        if action.resource_version:
+            preconditions["resourceVersion"] = action.resource_version
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            # A Job's own default would leave its Pods behind.
+            "propagationPolicy": "Background",
+            "preconditions": preconditions,
+        }
+        try:
+            left = await self._write("delete", action.ref, body=body)
+        except MissingError:
+            return None
+        return left if left.get("kind") == action.ref.kind else None
+
+    async def _write(
+        self,
+        verb: str,
+        ref: Ref,
+        *,
+        body: Any,
+        query: tuple[tuple[str, str], ...] = (),
+        subresource: str = "",
+        name: str | None = None,
+    ) -> Manifest:
+        await self._bucket.take()
+        self._writes += 1
+        number = self._writes
+        self._hooks.before(number, verb, ref)
+        call = Call(
+            verb=verb,
+            resource=RESOURCES[ref.kind],
+            namespace=ref.namespace,
+            name=ref.name if name is None else name,
+            subresource=subresource,
+            query=query,
+            body=body,
+            # Asked last, so that nothing can pass between the check and the call.
+            deadline=min(DEADLINE, self._fence.remaining()),
+        )
+        answer = await self._api.read(call)
+        self._hooks.after(number, verb, ref)
+        return slim(answer)

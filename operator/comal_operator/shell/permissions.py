@@ -1,0 +1,62 @@
+"""Every call that the operator makes: the gateway refuses others, RBAC is generated from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_READ = ("get", "list", "watch")
+# Server-side apply of what is not there yet counts as `create` too.
+_APPLY = ("create", "get", "list", "patch", "watch")
+
+
+@dataclass(frozen=True)
+class Calls:
+    """The verbs that the operator uses on one resource or subresource."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+
+
+CALLS = (
+    Calls("comal.dev", "trainingruns", _READ),
+    Calls("comal.dev", "trainingruns/status", ("patch",)),
+    Calls("comal.dev", "modelversions", _APPLY),
+    Calls("comal.dev", "modelversions/status", ("patch",)),
+    Calls("comal.dev", "modelregistries", ("create", *_READ)),
+    Calls("comal.dev", "modelregistries/status", ("patch",)),
+    Calls("comal.dev", "modeldeployments", _READ),
+    Calls("comal.dev", "modeldeployments/status", ("patch",)),
+    Calls("", "configmaps", (*_APPLY, "delete")),
+    Calls("", "events", ("list",)),
+    Calls("", "persistentvolumeclaims", (*_APPLY, "delete")),
+    Calls("", "pods", _READ),
+    Calls("", "pods/log", ("get",)),
+    # Written, never read: an operator that may list Secrets is worth stealing.
+    Calls("", "secrets", ("create", "patch")),
+    Calls("", "services", (*_APPLY, "delete")),
+    Calls("", "serviceaccounts", _APPLY),
+    Calls("apps", "controllerrevisions", ("create", "delete", *_READ)),
+    Calls("apps", "deployments", (*_APPLY, "delete")),
+    Calls("batch", "jobs", (*_APPLY, "delete")),
+    Calls("discovery.k8s.io", "endpointslices", _READ),
+    Calls("networking.k8s.io", "networkpolicies", (*_APPLY, "delete")),
+    Calls("policy", "poddisruptionbudgets", (*_APPLY, "delete")),
+)
+
+# Only in the operator's own namespace, and only ever its own Lease.
+OWN_CALLS = (Calls("coordination.k8s.io", "leases", ("create", "get", "update")),)
+
+_PERMITTED = frozenset(
+    (verb, calls.group, calls.resource) for calls in (*CALLS, *OWN_CALLS) for verb in calls.verbs
+)
+
+
+class UndeclaredCallError(Exception):
+    """The code tried a call that the table does not list: a bug, since RBAC would refuse it."""
+
+
+def require(verb: str, group: str, resource: str) -> None:
+    """Return if the call is declared; raise UndeclaredCallError otherwise."""
+    if (verb, group, resource) not in _PERMITTED:
+        raise UndeclaredCallError(f"{verb} {group or 'core'}/{resource} is not in CALLS")

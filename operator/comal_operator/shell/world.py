@@ -1,0 +1,156 @@
+"""What a decision sees: from the cache or live, and whom a change wakes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from comal_operator.core.names import FIELD_MANAGER, MANAGED_BY
+from comal_operator.core.plan import Manifest, Question, Ref, Relevant, Seen
+from comal_operator.shell.cache import Cache, ObjectKey
+from comal_operator.shell.gateway import Gateway
+from comal_operator.shell.kinds import Kinds
+
+OUR_CHILDREN = f"{MANAGED_BY}={FIELD_MANAGER}"
+
+
+@dataclass(frozen=True)
+class View:
+    """One object and all that a decision about it may look at."""
+
+    obj: Manifest
+    seen: Seen
+
+    def with_object(self, body: Manifest) -> View:
+        """Return the view after `body` was read or written."""
+        key = ObjectKey.of(body)
+        seen = replace(self.seen, objects={**self.seen.objects, (key.kind, key.name): body})
+        return View(body if key == ObjectKey.of(self.obj) else self.obj, seen)
+
+    def without(self, ref: Ref) -> View:
+        """Return the view after that object was found to be gone."""
+        left = {k: v for k, v in self.seen.objects.items() if k != (ref.kind, ref.name)}
+        return View(self.obj, replace(self.seen, objects=left))
+
+    def with_answers(self, answers: dict[Question, Any]) -> View:
+        """Return the view after questions were answered."""
+        return View(self.obj, replace(self.seen, answers={**self.seen.answers, **answers}))
+
+    def with_refusal(self, ref: Ref, sentence: str) -> View:
+        """Return the view after the API server refused a write for good."""
+        refusals = {**self.seen.refusals, (ref.kind, ref.name): sentence}
+        return View(self.obj, replace(self.seen, refusals=refusals))
+
+
+class World:
+    """Fills `Seen` for any object of our kinds."""
+
+    def __init__(self, cache: Cache, gateway: Gateway, kinds: Kinds) -> None:
+        self._cache = cache
+        self._gateway = gateway
+        self._kinds = kinds
+        # No watch covers what is read by name; the audit makes us read it again.
+        self._named: dict[ObjectKey, Manifest] = {}
+
+    def exists(self, key: ObjectKey) -> bool:
+        """Return whether the cache has the object and nobody is deleting it."""
+        obj = self._cache.get(key)
+        return obj is not None and "deletionTimestamp" not in obj["metadata"]
+
+    def cached(self, key: ObjectKey) -> View | None:
+        """Return what the cache shows; None if only a live look can tell."""
+        obj = self._cache.get(key)
+        if obj is None:
+            return None
+        relevant = self._kinds[key.kind].relevant
+        found = [*self._labelled(key, relevant), *self._whole(key.namespace, relevant)]
+        for named in _named_keys(obj, relevant):
+            body = self._cache.get(named) or self._named.get(named)
+            if body is None:
+                return None
+            found.append(body)
+        return View(obj, Seen(objects=_by_name(found)))
+
+    async def live(self, key: ObjectKey) -> View | None:
+        """Return what the API server shows now; None if the object is gone or going."""
+        # The owner first: children read after it are at least as new as what its status says.
+        obj = await self._gateway.get(*key)
+        if obj is None:
+            self._cache.drop(key)
+            return None
+        self._cache.put(obj)
+        if "deletionTimestamp" in obj["metadata"]:
+            return None
+        relevant = self._kinds[key.kind].relevant
+        mine = f"{OUR_CHILDREN},{relevant.label}={key.name}"
+        lists = [self._gateway.list(k, key.namespace, labels=mine) for k in relevant.by_label]
+        lists += [self._gateway.list(k, key.namespace) for k in relevant.whole_namespace]
+        gets = [self._gateway.get(*named) for named in _named_keys(obj, relevant)]
+        listed = [body for some in await asyncio.gather(*lists) for body in some]
+        named = [body for body in await asyncio.gather(*gets) if body is not None]
+        for body in listed:
+            self._cache.put(body)
+        self._named.update({ObjectKey.of(body): body for body in named})
+        return View(obj, Seen(objects=_by_name([*listed, *named])))
+
+    def remember(self, body: Manifest) -> None:
+        """Keep the API's answer to a write, so that the next look is not behind our own deed."""
+        if body["kind"] in self._kinds or (body["metadata"].get("labels") or {}).get(MANAGED_BY):
+            self._cache.put(body)
+
+    def forget(self, ref: Ref) -> None:
+        """Drop what we deleted ourselves."""
+        self._cache.drop(ObjectKey(ref.kind, ref.namespace, ref.name))
+
+    def forget_named(self) -> None:
+        """Make the next look read again what no watch covers."""
+        self._named.clear()
+
+    def woken_by(self, body: Manifest) -> Iterator[ObjectKey]:
+        """Yield whom a change of `body` concerns."""
+        key = ObjectKey.of(body)
+        if key.kind in self._kinds:
+            yield key
+        tags = body["metadata"].get("labels") or {}
+        for name, kind in self._kinds.items():
+            if key.kind in kind.relevant.by_label and kind.relevant.label in tags:
+                yield ObjectKey(name, key.namespace, tags[kind.relevant.label])
+            if key.kind in kind.relevant.whole_namespace:
+                for owner in self._cache.all(name, key.namespace):
+                    if _share_a_model(body, owner):
+                        yield ObjectKey.of(owner)
+
+    def _labelled(self, key: ObjectKey, relevant: Relevant) -> Iterator[Manifest]:
+        for kind in relevant.by_label:
+            for body in self._cache.all(kind, key.namespace):
+                if (body["metadata"].get("labels") or {}).get(relevant.label) == key.name:
+                    yield body
+
+    def _whole(self, namespace: str, relevant: Relevant) -> Iterator[Manifest]:
+        for kind in relevant.whole_namespace:
+            yield from self._cache.all(kind, namespace)
+
+
+def _named_keys(obj: Manifest, relevant: Relevant) -> list[ObjectKey]:
+    namespace = obj["metadata"]["namespace"]
+    return [ObjectKey(kind, namespace, name) for kind, name in relevant.by_name(obj)]
+
+
+def _by_name(bodies: Iterable[Manifest]) -> dict[tuple[str, str], Manifest]:
+    return {(body["kind"], body["metadata"]["name"]): body for body in bodies}
+
+
+def _share_a_model(one: Manifest, other: Manifest) -> bool:
+    """Return False only if both are about a model, and not about the same."""
+    models = {model for model in (_model_of(one), _model_of(other)) if model}
+    return len(models) < 2
+
+
+def _model_of(body: Manifest) -> str | None:
+    spec = body.get("spec") or {}
+    named = spec.get("register") if body["kind"] == "TrainingRun" else spec.get("model")
+    if isinstance(named, str):
+        return named
+    return (named or {}).get("model") or (named or {}).get("name")
