@@ -1,0 +1,27 @@
+"""`python -m comal_trainer <command>`: one line for an error, an exit code that says its kind."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from comal_trainer.command_line import run
+from comal_trainer.contract import ExitCode
+from comal_trainer.failure import UnavailableError, UserError
+
+
+def main() -> int:
+    """Return the exit code of one command."""
+    try:
+        run(sys.argv[1:], os.environ)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except (UnavailableError, OSError) as error:
+        print(f"error: {error}; another attempt may help", file=sys.stderr)
+        return ExitCode.TRY_AGAIN
+    return ExitCode.SUCCESS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""From a trained model to ONNX, with a proof that both answer alike."""

@@ -1,0 +1,102 @@
+"""`convert`: make the package to register: the model's own files, its ONNX form, its whole card.
+
+The model is loaded by a child process: a pickle runs code, and whatever that code does, this
+process lives on to tell what happened.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from comal_trainer.contract import MODEL_FILE, SERVING_FILE, Converted, Parity, Reason
+from comal_trainer.conversion.outcome import Outcome, OutcomeError, read_outcome
+from comal_trainer.failure import JobFailure
+from comal_trainer.files import write_atomically
+from comal_trainer.model_card import ModelCard, invalid, read_card
+from comal_trainer.model_folder import copy_files, model_files
+from comal_trainer.progress import progress
+from comal_trainer.settings import Settings
+
+CHILD_COMMAND = "convert-model"
+
+
+def convert(settings: Settings) -> Converted:
+    """Return what was converted, or what is wrong with the model; raises only OSError."""
+    try:
+        return _convert(settings)
+    except JobFailure as failure:
+        return Converted(error=failure.error)
+
+
+def _convert(settings: Settings) -> Converted:
+    package = settings.package_dir
+    partial = package.with_name(package.name + ".partial")
+    for leftover in (partial, package):
+        shutil.rmtree(leftover, ignore_errors=True)
+    paths = model_files(settings.model_dir, settings.workspace)
+    card = read_card(settings.model_dir)
+    for field, path in (("file", card.file), ("samples", card.samples)):
+        if path is not None and path not in paths:
+            invalid(f"{MODEL_FILE}: {field}: {path!r} is not in the model folder")
+    progress(0, f"copying {len(paths)} files")
+    copy_files(settings.model_dir, paths, partial)
+    progress(10, f"converting {card.file} ({card.format}) to ONNX")
+    parity = _converted_by_child(partial, settings.environment)
+    write_atomically(partial / MODEL_FILE, completed_card(card, parity))
+    partial.rename(package)
+    progress(100, f"answers differ by at most {parity.max_difference} on {parity.samples} samples")
+    return Converted(
+        format="onnx",
+        source_format=card.format,
+        contract=card.contract,
+        parity=parity,
+        signature=card.signature,
+        labels=card.labels,
+    )
+
+
+def completed_card(card: ModelCard, parity: Parity) -> bytes:
+    """Return the card with `serving`: which file is served and how it was proved."""
+    proof: dict[str, Any] = {
+        "maxDifference": parity.max_difference,
+        "samples": parity.samples,
+        "proved": parity.proved,
+    }
+    serving = {"format": "onnx", "file": SERVING_FILE, "parity": proof}
+    text = yaml.safe_dump({**card.content, "serving": serving}, sort_keys=False, allow_unicode=True)
+    return text.encode()
+
+
+def _converted_by_child(folder: Path, environment: Mapping[str, str]) -> Parity:
+    with tempfile.TemporaryDirectory() as scratch:
+        outcome = Path(scratch) / "outcome.json"
+        command = [sys.executable, "-m", "comal_trainer", CHILD_COMMAND, str(folder), str(outcome)]
+        ended = subprocess.run(
+            command, check=False, env=dict(environment), stderr=subprocess.STDOUT
+        )
+        return _judged(ended.returncode, outcome, folder)
+
+
+def _judged(code: int, path: Path, folder: Path) -> Parity:
+    try:
+        outcome: Outcome = read_outcome(path)
+    except OutcomeError:
+        how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+        hint = "; it may need more memory" if code == -signal.SIGKILL else ""
+        message = f"loading the model ended the conversion with {how}{hint}"
+        raise JobFailure(Reason.CONVERSION_FAILED, message) from None
+    if outcome.parity is None:
+        raise JobFailure(outcome.reason, outcome.message)
+    if code != 0 or not (folder / SERVING_FILE).is_file():
+        message = f"the conversion ended with exit code {code} and without a model"
+        raise JobFailure(Reason.CONVERSION_FAILED, message)
+    return outcome.parity
