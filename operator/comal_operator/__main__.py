@@ -39,6 +39,8 @@ def main() -> int:
         logging.basicConfig(
             level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )
+        # kopf tells of every event that it hears, and of every handler that heard it.
+        logging.getLogger("kopf").setLevel(logging.WARNING)
         return asyncio.run(operate(settings, Surroundings()))
     except (SettingError, UnreachableClusterError) as error:
         print(f"comal-operator: {error}", file=sys.stderr)

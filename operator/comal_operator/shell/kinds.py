@@ -11,6 +11,8 @@ from comal_operator.core.plan import Manifest, Plan, Relevant, Seen, Settings
 from comal_operator.core.registry.decide import plan_model_registry
 from comal_operator.core.registry.relevant import MODEL_REGISTRY, MODEL_VERSION
 from comal_operator.core.registry.version import plan_model_version
+from comal_operator.core.serving.decide import plan_model_deployment
+from comal_operator.core.serving.relevant import RELEVANT as MODEL_DEPLOYMENT
 from comal_operator.core.training.decide import plan_training_run
 from comal_operator.core.training.relevant import RELEVANT as TRAINING_RUN
 
@@ -36,6 +38,7 @@ KINDS: Kinds = {
     "TrainingRun": Kind(plan_training_run, TRAINING_RUN),
     "ModelRegistry": Kind(plan_model_registry, MODEL_REGISTRY),
     "ModelVersion": Kind(plan_model_version, MODEL_VERSION),
+    "ModelDeployment": Kind(plan_model_deployment, MODEL_DEPLOYMENT),
 }
 
 

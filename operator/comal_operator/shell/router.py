@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import aiohttp
 
 from comal_operator.core.plan import RouterVersions
+from comal_operator.core.serving.acknowledgement import (
+    STATS_PORT,
+    VERSIONS_PATH,
+    parse_router_versions,
+)
 
-_PORT = 9902
 # A router that does not answer is asked again at the next look; waiting longer tells nothing.
 _PATIENCE = aiohttp.ClientTimeout(total=2.0)
-_PATHS = ("/stats", "/clusters")
 
 
-async def ask_router(question: RouterVersions) -> Mapping[str, Any] | None:
-    """Return the texts of the router's pages by path; None if it is silent."""
+async def ask_router(question: RouterVersions) -> Mapping[str, str] | None:
+    """Return the versions that the router runs; None if it is silent."""
     host = f"[{question.ip}]" if ":" in question.ip else question.ip
-    pages = {}
     try:
-        async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
-            for path in _PATHS:
-                async with session.get(f"http://{host}:{_PORT}{path}") as answer:
-                    answer.raise_for_status()
-                    pages[path] = await answer.text()
+        async with (
+            aiohttp.ClientSession(timeout=_PATIENCE) as session,
+            session.get(f"http://{host}:{STATS_PORT}{VERSIONS_PATH}") as answer,
+        ):
+            answer.raise_for_status()
+            return parse_router_versions(await answer.text())
     except (aiohttp.ClientError, TimeoutError, OSError):
         return None
-    return pages
