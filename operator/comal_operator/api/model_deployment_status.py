@@ -1,0 +1,107 @@
+"""What a ModelDeployment's status shows, and what it remembers between two looks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from comal_operator.api.meta import ApiType, Conditions, Digest, Timestamp
+
+RevisionName = Annotated[str, Field(max_length=16)]
+VersionName = Annotated[str, Field(max_length=63)]
+Share = Annotated[str, Field(max_length=8)]
+
+
+class ResolvedModel(ApiType):
+    """What `spec.model` was found to mean."""
+
+    requested: Annotated[str, Field(max_length=128)]
+    """The choice that was resolved, such as diabetes/latest."""
+    model_version: VersionName
+    """Name of the ModelVersion."""
+    digest: Digest
+    """Its digest."""
+
+
+class RevisionStatus(ApiType):
+    """One revision: a model version with an image and a predictor."""
+
+    revision: RevisionName
+    """Hash of model digest, image and predictor; part of its children's names."""
+    model_version: VersionName
+    """Name of its ModelVersion."""
+    digest: Digest
+    """Digest of its model."""
+    ready: Annotated[str, Field(max_length=16)] | None = None
+    """Ready Pods of wanted Pods."""
+    since: Timestamp | None = None
+    """When it took this role; remembered for startupTimeout, deadline and bake."""
+    warm: bool | None = None
+    """Of a candidate: it served until a moment ago, so it takes over without steps. Remembered."""
+
+
+class RevisionTraffic(ApiType):
+    """Where requests go."""
+
+    revision: RevisionName
+    """The revision."""
+    percent: Share | None = None
+    """Share that it shall have; 0 stands by in case the others die; none: it leaves."""
+    acknowledged_percent: Share | None = None
+    """Share that every router has said it runs; none: no router knows the revision. Remembered."""
+
+
+class DrainingRevision(ApiType):
+    """A revision that has left the traffic and will lose its Pods."""
+
+    revision: RevisionName
+    """The revision."""
+    since: Timestamp | None = None
+    """When every router had left it; remembered for rollout.drain."""
+
+
+class RejectedRevision(ApiType):
+    """A revision that was rolled back; it is never tried again by itself."""
+
+    revision: RevisionName
+    """The revision."""
+    model_version: VersionName
+    """Name of its ModelVersion."""
+    reason: Annotated[str, Field(max_length=64)]
+    """Why, as one word."""
+    message: Annotated[str, Field(max_length=512)] = ""
+    """Why, as a sentence."""
+    at: Timestamp
+    """When."""
+
+
+class ModelDeploymentStatus(ApiType):
+    """What serves now and how far a rollout is."""
+
+    observed_generation: int = -1
+    """Generation of the spec that this status is about; -1 until the operator has looked."""
+    url: Annotated[str, Field(max_length=256)] | None = None
+    """Where to POST requests from inside the cluster."""
+    resolved: ResolvedModel | None = None
+    """What `spec.model` was found to mean; remembered for autoUpdate: false."""
+    stable: RevisionStatus | None = None
+    """The revision that serves."""
+    candidate: RevisionStatus | None = None
+    """The revision that is to take over."""
+    previous: RevisionStatus | None = None
+    """The former stable revision while it bakes: warm, without a share, ready to take over."""
+    step: Annotated[str, Field(max_length=8)] | None = None
+    """Step of the rollout, such as 2/3."""
+    weight: Share | None = None
+    """Share of the candidate in percent. Remembered: what routers run follows it."""
+    step_since: Timestamp | None = None
+    """When every router had that share; remembered for steps[].for."""
+    traffic: Annotated[tuple[RevisionTraffic, ...], Field(max_length=32)] = ()
+    """Where requests go: what shall be and what every router has said it runs."""
+    draining: Annotated[tuple[DrainingRevision, ...], Field(max_length=32)] = ()
+    """Revisions on their way out."""
+    rejected: Annotated[tuple[RejectedRevision, ...], Field(max_length=10)] = ()
+    """Revisions that were rolled back, newest first; remembered so that none is tried twice."""
+    conditions: Conditions = ()
+    """Ready, Reconciling, Stalled, Available, ModelResolved, RouteReady; see docs/conditions.md."""

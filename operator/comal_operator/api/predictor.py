@@ -1,0 +1,59 @@
+"""How the scoring Pods of a ModelDeployment run: a closed list of fields, never a Pod template."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from comal_operator.api.meta import BY_NAME, ApiType, Duration, rule, rules
+from comal_operator.api.training_step import EnvVar, Resources, Toleration
+
+
+class ScorerEnvVar(EnvVar):
+    """One environment variable of the inference server, by value or from a key."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "[has(self.value), has(self.secretKeyRef), has(self.configMapKeyRef)]"
+                ".filter(x, x).size() == 1",
+                "an env entry must have exactly one of value, secretKeyRef and configMapKeyRef:"
+                " keep one of them",
+            ),
+            (
+                "!self.name.startsWith('COMAL_')",
+                "env names that start with COMAL_ are set by the operator: choose another name",
+            ),
+        )
+    )
+
+
+class Predictor(ApiType):
+    """How the scoring Pods run. A change of anything but startupTimeout is a new revision."""
+
+    env: Annotated[tuple[ScorerEnvVar, ...], Field(max_length=64, json_schema_extra=BY_NAME)] = ()
+    """Environment variables of the inference server beside the operator's own."""
+    resources: Resources | None = None
+    """What each Pod asks for and may use at most."""
+    node_selector: Annotated[
+        dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=16)
+    ] = Field(default_factory=dict)
+    """Labels that the node must have."""
+    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=16)] = ()
+    """Taints of the node that are put up with."""
+    startup_timeout: Annotated[
+        Duration,
+        Field(
+            json_schema_extra=rules(
+                rule(
+                    "duration(self) >= duration('1s') && duration(self) <= duration('24h')",
+                    "predictor.startupTimeout must be from 1s to 24h:"
+                    " choose what pulling the image and loading the model needs",
+                )
+            )
+        ),
+    ] = "10m"
+    """How long a candidate may take to answer, and stay without a Pod that does: then it is rolled
+    back.
+    """
