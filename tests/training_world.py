@@ -1,0 +1,158 @@
+"""A namespace small enough to hold in the hand: it carries plans out as the shell does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from comal_operator.core.plan import (
+    Create,
+    Delete,
+    Manifest,
+    Plan,
+    Question,
+    Seen,
+    WriteStatus,
+)
+from comal_operator.core.registry.numbers import high_water
+from comal_operator.core.training.decide import plan_training_run
+from make import DIGEST, NOON, NOON_TEXT, SETTINGS, an_ended_pod, ended_job
+
+ANSWERS: dict[str, Any] = {
+    "comal-collect": {"metrics": {"mse": "3295.714948"}, "error": None},
+    "comal-convert": {
+        "format": "onnx",
+        "sourceFormat": "sklearn-joblib",
+        "contract": "data-matrix",
+        "parity": {"maxDifference": "1e-05", "samples": 20, "proved": True},
+        "signature": None,
+        "labels": [],
+        "error": None,
+    },
+    "comal-register": {"digest": DIGEST, "size": 1, "files": 1, "error": None},
+}
+
+
+@dataclass
+class World:
+    """Objects by (kind, name); `made` remembers every creation, whatever is deleted since."""
+
+    objects: dict[tuple[str, str], Manifest] = field(default_factory=dict)
+    answers: dict[Question, Any] = field(default_factory=dict)
+    refusals: dict[tuple[str, str], str] = field(default_factory=dict)
+    made: list[tuple[str, str]] = field(default_factory=list)
+    now: datetime = NOON
+    _serial: int = 0
+
+    def add(self, *manifests: Manifest) -> World:
+        """Put objects there that nobody here made."""
+        for manifest in manifests:
+            self.objects[manifest["kind"], manifest["metadata"]["name"]] = manifest
+        return self
+
+    def run(self, name: str = "diabetes") -> Manifest:
+        """Return the run as it stands."""
+        return self.objects["TrainingRun", name]
+
+    def status(self, name: str = "diabetes") -> Any:
+        """Return its status."""
+        return self.run(name).get("status") or {}
+
+    def plan(self, name: str = "diabetes") -> Plan:
+        """Decide once."""
+        seen = Seen(self.objects, self.answers, self.refusals)
+        return plan_training_run(self.run(name), seen, now=self.now, settings=SETTINGS)
+
+    def settle(self, name: str = "diabetes") -> Plan:
+        """Carry out first actions until there is none left; return the last plan."""
+        for _ in range(60):
+            plan = self.plan(name)
+            open_questions = [q for q in plan.questions if q not in self.answers]
+            if open_questions:
+                self.answers |= {question: [] for question in open_questions}
+            elif plan.actions:
+                self.carry_out(plan)
+            else:
+                return plan
+        raise AssertionError(f"never settles: {plan}")
+
+    def carry_out(self, plan: Plan) -> None:
+        """Do the plan's first action as the API server would."""
+        action = plan.actions[0]
+        if isinstance(action, Create):
+            self._create(action.manifest)
+        elif isinstance(action, Delete):
+            self.objects.pop((action.ref.kind, action.ref.name), None)
+            self._collect_garbage(action.uid)
+        elif isinstance(action, WriteStatus):
+            key = (action.ref.kind, action.ref.name)
+            old = self.objects[key]
+            assert old["metadata"]["resourceVersion"] == action.resource_version
+            meta = {**old["metadata"], "resourceVersion": self._next()}
+            self.objects[key] = {**old, "metadata": meta, "status": dict(action.status)}
+
+    def job(self, step: str) -> Manifest:
+        """Return the Job of a step, or of comal-collect, comal-convert, comal-register."""
+        found = [
+            thing
+            for (kind, name), thing in self.objects.items()
+            if kind == "Job" and name.startswith(f"diabetes-{step}-")
+        ]
+        assert len(found) == 1, f"{len(found)} Jobs of {step} in {sorted(self.objects)}"
+        return found[0]
+
+    def end(self, step: str, *, code: int = 0, said: Any = None) -> None:
+        """Let the step's Pod and Job end."""
+        job = self.job(step)
+        text = ANSWERS.get(step, "") if said is None else said
+        self.add(an_ended_pod(job, code=code, said=text))
+        self.add(ended_job(job, "Failed" if code else "Complete"))
+
+    def register_everything(self, name: str = "diabetes", upto: str = "comal-register") -> None:
+        """Let the run go its way up to the end of the Job `upto`."""
+        for step in ("train", "comal-collect", "comal-convert", "comal-register"):
+            self.settle(name)
+            self.end(step)
+            if step == upto:
+                return
+
+    def remember_numbers(self) -> None:
+        """Do what the ModelRegistry's own look does."""
+        versions = [thing for (kind, _), thing in self.objects.items() if kind == "ModelVersion"]
+        for key, registry in list(self.objects.items()):
+            if key[0] == "ModelRegistry":
+                status = {**registry["status"], "lastVersions": high_water(registry, versions)}
+                self.objects[key] = {**registry, "status": status}
+
+    def wait(self, **time: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**time)
+
+    def copy(self) -> World:
+        """Return a world that goes its own way from here."""
+        return replace(self, objects=dict(self.objects), answers=dict(self.answers))
+
+    def _create(self, manifest: Manifest) -> None:
+        key = (manifest["kind"], manifest["metadata"]["name"])
+        assert key not in self.objects, f"{key} is there"
+        serial = self._next()
+        meta = {
+            **manifest["metadata"],
+            "uid": f"uid-{serial}",
+            "resourceVersion": serial,
+            "creationTimestamp": NOON_TEXT,
+            "generation": 1,
+        }
+        self.objects[key] = {**manifest, "metadata": meta}
+        self.made.append(key)
+
+    def _collect_garbage(self, uid: str) -> None:
+        for key, thing in list(self.objects.items()):
+            owners = thing["metadata"].get("ownerReferences") or ()
+            if any(owner["uid"] == uid for owner in owners):
+                del self.objects[key]
+
+    def _next(self) -> str:
+        self._serial += 1
+        return str(self._serial)
