@@ -1,4 +1,4 @@
-"""A Kubernetes cluster for development and tests: yours, kind's, or a real node built from packages.
+"""A Kubernetes cluster for development and tests: yours, kind's, or a node built from packages.
 
 Standard library only: it runs before any virtual environment exists.
 """

@@ -13,7 +13,7 @@ from cluster.provider import Machine, Provider, choose, look
 
 
 def main(argv: Sequence[str]) -> int:
-    """The exit status: 1 with one message when something is wrong."""
+    """Return the exit status: 1 with one message when something is wrong."""
     arguments = _parser().parse_args(argv)
     folders = places()
     try:

@@ -28,7 +28,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> str:
-    """The program's standard output. Raises ClusterError with its last lines when it fails."""
+    """Return the program's output. Raises ClusterError with its last lines when it fails."""
     done = attempt(argv, stdin=stdin, env=env, cwd=cwd)
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()[-_SHOWN_LINES:]
@@ -44,7 +44,7 @@ def attempt(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """The finished program, whatever its exit status. Raises ClusterError when it does not exist."""
+    """Return the finished program, whatever its status. Raises ClusterError when it is missing."""
     try:
         return subprocess.run(
             [str(part) for part in argv],

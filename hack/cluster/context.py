@@ -1,5 +1,7 @@
 """A cluster of the user's own: looked at, never changed."""
 
+from pathlib import Path
+
 from cluster.commands import ClusterError, attempt, run, say
 from cluster.kubectl import kubectl
 from cluster.node.kubeconfig import write_private
@@ -12,7 +14,13 @@ def up(places: Places, context: str) -> None:
     chosen = ["--context", context] if context else []
     flat = run([program, *chosen, "config", "view", "--minify", "--flatten", "--raw"])
     write_private(places.kubeconfig, flat)
-    argv = [program, "--kubeconfig", places.kubeconfig, "version", "--request-timeout=10s"]
+    argv: list[str | Path] = [
+        program,
+        "--kubeconfig",
+        places.kubeconfig,
+        "version",
+        "--request-timeout=10s",
+    ]
     answer = attempt(argv)
     if answer.returncode:
         reason = answer.stderr.strip().splitlines()[-1:]
@@ -28,5 +36,5 @@ def down(places: Places) -> None:
 
 
 def status(places: Places, context: str) -> str:
-    """A line or two for people."""
+    """Return a line or two for people."""
     return f"cluster: your context {context or '(current)'}\nkubeconfig: {places.kubeconfig}"

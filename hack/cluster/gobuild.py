@@ -27,6 +27,7 @@ class GoModule:
 
     @property
     def sources(self) -> Path:
+        """The committed folder with its go.mod and go.sum."""
         return SOURCES / "build" / self.folder
 
 
@@ -69,7 +70,7 @@ def cache_key(module: GoModule, go_version: str) -> str:
 
 
 def built(places: Places, module: GoModule) -> Path:
-    """The folder with the module's binaries; builds them when this very build is not cached."""
+    """Return the folder with the module's binaries; build them when this build is not cached."""
     compiler = go(places)
     version = run([compiler, "env", "GOVERSION"]).strip()
     folder = places.cache / "go" / f"{module.folder}-{cache_key(module, version)}"

@@ -15,7 +15,7 @@ _POLICY = "/etc/kubernetes/comal-audit-policy.json"
 
 
 def cluster_config(policy: Path, audit: Path) -> str:
-    """kind's configuration (JSON, which it reads as YAML): one node, with the same audit log."""
+    """Kind's configuration (JSON, which it reads as YAML): one node, with the same audit log."""
     patch = {
         "kind": "ClusterConfiguration",
         "apiServer": {
@@ -45,7 +45,7 @@ def cluster_config(policy: Path, audit: Path) -> str:
 def load_commands(
     engine: str, images: tuple[str, ...], folder: Path
 ) -> tuple[tuple[str, ...], ...]:
-    """The commands that bring the images into the cluster's node.
+    """Return the commands that bring the images into the cluster's node.
 
     kind reads Docker's images directly; Podman's go through an archive file.
     """
@@ -84,7 +84,7 @@ def down(places: Places) -> None:
 
 
 def status(places: Places) -> str:
-    """A few lines for people."""
+    """Return a few lines for people."""
     clusters = attempt(["kind", "get", "clusters"]).stdout.split()
     audit_log = _audit_folder(places) / "audit.log"
     lines = (

@@ -8,7 +8,7 @@ from cluster.tools import which
 
 
 def kubectl(places: Places) -> Path:
-    """The program, linked into the tools folder so that it has one path everywhere."""
+    """Return the program, linked into the tools folder so that it has one path everywhere."""
     link = places.tools / "kubectl"
     if not link.exists():
         found = which("kubectl")

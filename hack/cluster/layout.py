@@ -62,7 +62,7 @@ class Layout:
             return {"schemaVersion": 2, "manifests": []}
 
     def _blobs(self, digest: str) -> Iterator[str]:
-        """The manifest's own digest, its configuration's and its layers'."""
+        """Yield the manifest's own digest, its configuration's and its layers'."""
         manifest = json.loads(self._blob(digest).read_bytes())
         yield digest
         yield manifest["config"]["digest"]

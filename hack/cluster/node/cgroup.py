@@ -8,9 +8,9 @@ _EMPTYING_SECONDS = 10.0
 
 
 def hierarchies(mounts: str) -> tuple[Path, ...]:
-    """The mount points of control groups (version 1 and 2) in the text of /proc/mounts."""
+    """Return the mount points of control groups (version 1 and 2) in the text of /proc/mounts."""
     rows = [line.split() for line in mounts.splitlines()]
-    return tuple(Path(row[1]) for row in rows if len(row) > 2 and row[2] in {"cgroup", "cgroup2"})  # noqa: PLR2004
+    return tuple(Path(row[1]) for row in rows if len(row) > 2 and row[2] in {"cgroup", "cgroup2"})
 
 
 def create() -> None:

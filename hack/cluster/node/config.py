@@ -10,7 +10,7 @@ _PLUGIN_CRI = 'plugins."io.containerd.grpc.v1.cri"'
 
 
 def containerd(places: Places, runc: str, cni: str, pause_image: str) -> str:
-    """containerd's TOML (version 2, as Debian's 1.6 reads it)."""
+    """Containerd's TOML (version 2, as Debian's 1.6 reads it)."""
     return f"""version = 2
 root = "{places.images}"
 state = "/run/containerd"
@@ -114,7 +114,7 @@ def kubelet(places: Places) -> str:
 
 
 def audit_policy() -> str:
-    """Only what the operator's own namespace asks for: small, and enough to prove its RBAC exact."""
+    """Record only what the operator's own namespace asks for: enough to prove its RBAC exact."""
     return json.dumps(
         {
             "apiVersion": "audit.k8s.io/v1",

@@ -45,7 +45,7 @@ def daemons(places: Places, programs: Programs) -> tuple[Daemon, ...]:
 
 
 def init_spec(places: Places, programs: Programs) -> dict[str, Any]:
-    """What init.py reads: folders, addresses and daemons."""
+    """Return what init.py reads: folders, addresses and daemons."""
     return {
         "folder": str(places.config / "sysctls"),
         # Private to the node, so that nothing of it shows in the machine's own folders.

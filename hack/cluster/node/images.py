@@ -15,7 +15,7 @@ _SECONDS = 30.0
 
 
 def stored(places: Places) -> frozenset[str]:
-    """The names of the images in the store. The node must be up."""
+    """Return the names of the images in the store. The node must be up."""
     return frozenset(run([*_ctr(places), "images", "ls", "-q"]).split())
 
 
@@ -29,7 +29,7 @@ def import_archive(places: Places, name: str, archive: Path) -> None:
 
 
 def stored_blobs(places: Places) -> frozenset[str]:
-    """The digests of all blobs in the store."""
+    """Return the digests of all blobs in the store."""
     return frozenset(run([*_ctr(places), "content", "ls", "-q"]).split())
 
 

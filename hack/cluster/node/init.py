@@ -66,6 +66,7 @@ class Daemon:
         self.pid = 0
 
     def may_start(self, api: "ApiServer") -> bool:
+        """Whether it is not running and what it waits for is there."""
         if self.pid or time.monotonic() < self._not_before:
             return False
         if self._after == "api":
@@ -73,6 +74,7 @@ class Daemon:
         return not self._after or Path(self._after).exists()
 
     def start(self) -> None:
+        """Start the program, its output going to its log."""
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 self._argv,
@@ -86,6 +88,7 @@ class Daemon:
         process.returncode = 0
 
     def ended(self, status: int) -> None:
+        """Note in its log that it ended, and plan its next start."""
         with self._log.open("a") as log:
             log.write(f"--- {self.name} ended with wait status {status}; starting it again\n")
         self.pid = 0
@@ -101,10 +104,13 @@ class ApiServer:
         self._seen_ready = False
 
     def ready(self) -> bool:
+        """Whether it has been ready once; it is not asked again after that."""
         if not self._seen_ready:
             try:
-                with urllib.request.urlopen(self._url, context=self._context, timeout=2) as answer:
-                    self._seen_ready = answer.status == 200  # noqa: PLR2004
+                with urllib.request.urlopen(  # noqa: S310  (always https, from our own spec)
+                    self._url, context=self._context, timeout=2
+                ) as answer:
+                    self._seen_ready = answer.status == 200
             except (urllib.error.URLError, OSError):
                 return False
         return self._seen_ready

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def kubeconfig(pki: Path, certificate: str, server: str) -> str:
-    """A kubeconfig with everything embedded: it works wherever the file is copied to."""
+    """Return a kubeconfig with everything embedded: it works wherever the file is copied to."""
     user = {
         "client-certificate-data": _encoded(pki / f"{certificate}.crt"),
         "client-key-data": _encoded(pki / f"{certificate}.key"),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cluster.commands import ClusterError, attempt, run, say
+from cluster.commands import ClusterError, attempt, say
 from cluster.gobuild import COREDNS, KUBERNETES, LOCAL_PATH, built
 from cluster.node import cgroup, config, network
 from cluster.node.addons import apply_addons, wait_until_ready
@@ -31,7 +31,7 @@ _NAMESPACES = ("--net", "--mount", "--pid", "--ipc", "--uts")
 
 
 def up(places: Places) -> None:
-    """A node that is Ready with DNS and storage, whatever there was before. Safe to repeat."""
+    """Make a node that is Ready with DNS and storage, whatever there was before. Safe to repeat."""
     install_commands(INSTALLED)
     places.cache.mkdir(parents=True, exist_ok=True)
     programs = Programs(
@@ -69,7 +69,7 @@ def down(places: Places) -> None:
 
 
 def status(places: Places) -> str:
-    """A few lines for people."""
+    """Return a few lines for people."""
     process = node_process(places)
     if process is None:
         return "local node: down"
@@ -88,7 +88,7 @@ def status(places: Places) -> str:
 
 
 def node_process(places: Places) -> int | None:
-    """The id of the node's first process as the host sees it; None when there is no node."""
+    """Return the id of the node's first process as the host sees it; None when there is no node."""
     try:
         process = int(places.pid_file.read_text())
         arguments = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
@@ -153,7 +153,13 @@ def _remove(places: Places) -> None:
 
 def _wait_for_api(places: Places) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    argv = [places.tools / "kubectl", "--kubeconfig", places.kubeconfig, "get", "--raw=/readyz"]
+    argv: list[str | Path] = [
+        places.tools / "kubectl",
+        "--kubeconfig",
+        places.kubeconfig,
+        "get",
+        "--raw=/readyz",
+    ]
     while attempt([*argv, "--request-timeout=2s"]).stdout != "ok":
         if time.monotonic() > deadline or node_process(places) is None:
             raise ClusterError(
@@ -193,11 +199,11 @@ def _lock(places: Places) -> Iterator[None]:
 
 
 def _processes_in_namespace_of(process: int) -> list[int]:
-    namespace = os.readlink(f"/proc/{process}/ns/net")
+    namespace = Path(f"/proc/{process}/ns/net").readlink()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if os.readlink(entry / "ns" / "net") == namespace:
+            if (entry / "ns" / "net").readlink() == namespace:
                 found.append(int(entry.name))
         except OSError:
             # Ended between the two looks.

@@ -20,6 +20,7 @@ class Addresses:
 
     @property
     def api_url(self) -> str:
+        """The API server as the host reaches it."""
         return f"https://{self.node}:{self.api_port}"
 
 

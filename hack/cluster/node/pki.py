@@ -20,10 +20,12 @@ class Certificate:
 
     @property
     def usage(self) -> str:
+        """Servers are known by their names; the others are users."""
         return "serverAuth" if self.alternative_names else "clientAuth"
 
     @property
     def subject(self) -> str:
+        """The subject as openssl reads it."""
         group = f"/O={self.organization}" if self.organization else ""
         return f"{group}/CN={self.name}"
 

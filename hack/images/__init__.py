@@ -1,0 +1,1 @@
+"""Building the five images of the Dockerfile with whatever builder the machine has."""
