@@ -94,7 +94,11 @@ class Base64Image:
 
     def encode(self, result: Array) -> bytes:
         """Return a JSON string that itself holds JSON, as Azure ML's clients expect it."""
-        index, probability = likeliest(result[0].ravel().tolist())
+        outputs = result[0].ravel().tolist()
+        # One sigmoid output decides between two labels.
+        if max(len(outputs), 2) != len(self._labels):
+            raise ValueError(f"{len(outputs)} outputs do not fit {len(self._labels)} labels")
+        index, probability = likeliest(outputs)
         answer = json.dumps({"label": self._labels[index], "probability": f"{probability:.6f}"})
         return json.dumps(answer).encode()
 

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Protocol
 
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
+
 from comal_scorer.request_error import RequestError
 
 # Larger bodies, and those of unknown length, are counted against a budget while they arrive.
@@ -35,7 +37,7 @@ class BodyReader:
         self._budget = _BUDGET_BODIES * max_bytes
 
     async def read(self, headers: Any, incoming: Incoming) -> bytes:
-        """Return the body; raises `RequestError` 400, 408, 413, 415 or 503."""
+        """Return the body; raises `RequestError` 408, 413, 415, 499 or 503."""
         _check_type(headers.get("content-type"), headers.get("content-encoding"))
         length = _declared_length(headers.get("content-length"))
         if length is not None and length > self._max_bytes:
@@ -45,12 +47,15 @@ class BodyReader:
             async with asyncio.timeout(_SECONDS):
                 if length is not None and length <= _SMALL:
                     return await incoming()
-                return await self._read_large(incoming, length or self._max_bytes)
+                return await self._read_large(incoming, length)
+        except ProtocolClosed:
+            raise _abandoned() from None
         except TimeoutError:
             message = f"the body did not arrive within {_SECONDS:g} s; send it again"
             raise RequestError(408, "body-too-slow", message, field="body") from None
 
-    async def _read_large(self, incoming: Incoming, reserved: int) -> bytes:
+    async def _read_large(self, incoming: Incoming, length: int | None) -> bytes:
+        reserved = self._max_bytes if length is None else length
         if reserved > self._budget:
             raise overloaded("too many large bodies are arriving")
         self._budget -= reserved
@@ -60,6 +65,8 @@ class BodyReader:
                 pieces += piece
                 if len(pieces) > self._max_bytes:
                     raise self._too_large(len(pieces))
+            if length is not None and len(pieces) != length:
+                raise _abandoned()
             return bytes(pieces)
         finally:
             self._budget += reserved
@@ -73,6 +80,14 @@ def overloaded(why: str) -> RequestError:
     """Return the answer for work that would wait too long here; another Pod may be idle."""
     message = f"{why}; try again in a second"
     return RequestError(503, "overloaded", message, headers=(("retry-after", "1"),))
+
+
+def _abandoned() -> RequestError:
+    """Return the error for a client that left: nobody reads it, but logs and metrics count it.
+
+    499 is nginx's code for this; a 500 would be held against the model.
+    """
+    return RequestError(499, "client-closed", "the client left before its body was complete")
 
 
 def _check_type(content_type: str | None, encoding: str | None) -> None:
@@ -101,5 +116,5 @@ async def _discard(incoming: Incoming, at_most: int) -> None:
                 received += len(piece)
                 if received > at_most:
                     return
-    except TimeoutError:
+    except (TimeoutError, ProtocolClosed):
         return

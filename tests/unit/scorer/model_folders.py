@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-from comal_scorer import contract
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from skl2onnx import to_onnx
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
+
+from comal_scorer import contract
 
 COLUMNS = ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"]
 
@@ -125,7 +126,7 @@ def brightness(*, rounds: int = 0, output_scale: float = 1.0) -> Package:
         helper.make_node("Mul", ["flat", "output_scale"], ["stretched"]),
         helper.make_node("Reshape", ["stretched", "shape"], ["probability"]),
     ]
-    shape = ["n", 16, 16, 3]
+    shape: list[str | int | None] = ["n", 16, 16, 3]
     graph = helper.make_graph(
         steps,
         "brightness",

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from comal_scorer import contract
-
 from unit.scorer.model_folders import Package
 
 _PATIENCE = 30.0
@@ -87,7 +86,10 @@ class ScorerProcess:
         self, method: str, path: str, body: bytes | None = None, **headers: str | None
     ) -> Answer:
         """Send one request on a connection of its own; `None` leaves a header out."""
-        named = {"content_type": "application/json"} | headers if body is not None else headers
+        named: dict[str, str | None] = (
+            {"content_type": "application/json"} if body is not None else {}
+        )
+        named |= headers
         sent = {name.replace("_", "-"): value for name, value in named.items() if value is not None}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
         try:

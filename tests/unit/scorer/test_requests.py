@@ -135,6 +135,7 @@ def test_finite_rows_with_an_infinite_result_are_unprocessable(
 )
 def test_wrong_requests_are_refused(
     matrix_scorer: ScorerProcess,
+    *,
     method: str,
     path: str,
     headers: dict[str, str],
