@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 _NEVER_WAIT_NEVER_FOLLOW = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -15,7 +15,7 @@ class NotPlainFileError(ValueError):
     """A link, a pipe, a folder or a device where a plain file is expected."""
 
 
-def open_plain(path: Path) -> BinaryIO:
+def open_plain(path: Path) -> BufferedReader:
     """Return a plain file, open for reading.
 
     Raises NotPlainFileError for anything else (a pipe would block for ever, a link could lead

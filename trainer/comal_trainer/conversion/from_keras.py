@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from comal_trainer.contract import Tensor
 from comal_trainer.conversion.keras_archive import check_archive
 from comal_trainer.conversion.parity import Array
+from comal_trainer.keras_runtime import load_keras
 from comal_trainer.model_card import invalid
 
 _OPSET = 18
@@ -17,9 +17,7 @@ _OPSET = 18
 def from_keras(source: Path, target: Path, wanted: Tensor, samples: Array | None) -> Array | None:
     """Write `target`; return the original's answers to the samples."""
     check_archive(source)
-    # Read when TensorFlow is loaded: its start-up lines would bury ours.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras  # noqa: PLC0415
+    keras = load_keras()
     import tensorflow as tf  # noqa: PLC0415
 
     model = keras.saving.load_model(source, compile=False, safe_mode=True)

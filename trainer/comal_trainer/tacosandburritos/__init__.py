@@ -1,0 +1,1 @@
+"""The sample `tacosandburritos`: transfer learning on folders of JPEG, one for each label."""
