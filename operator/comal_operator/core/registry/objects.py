@@ -93,7 +93,13 @@ def _config(port: int, *, read_only: bool, auth: dict[str, Any]) -> str:
         "filesystem": {"rootdirectory": _STORAGE_DIR},
         "delete": {"enabled": False},
         "maintenance": {
-            "uploadpurging": {"enabled": not read_only},
+            # All four or the registry panics at its start.
+            "uploadpurging": {
+                "enabled": not read_only,
+                "age": "24h",
+                "interval": "1h",
+                "dryrun": False,
+            },
             "readonly": {"enabled": read_only},
         },
     }
