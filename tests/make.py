@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from comal_operator.core.children import owner_reference
 from comal_operator.core.plan import Manifest, Settings
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -57,7 +58,7 @@ def owned(child: Manifest, owner: Manifest) -> dict[str, Any]:
         "uid": f"uid-of-{child['metadata']['name']}",
         "resourceVersion": "1",
         "creationTimestamp": NOON_TEXT,
-        "ownerReferences": [{"uid": owner["metadata"]["uid"], "controller": True}],
+        "ownerReferences": [owner_reference(owner)],
     }
     return {**child, "metadata": {**child["metadata"], **meta}}
 

@@ -24,7 +24,8 @@ def condition(kind: str, status: bool | None, reason: str, message: str = "") ->
     if len(message) > MESSAGE_LIMIT:
         message = message[: MESSAGE_LIMIT - 1] + "…"
     text = "Unknown" if status is None else str(status)
-    return {"type": kind, "status": text, "reason": reason, "message": message}
+    # A StrEnum is a str, but not to every serializer.
+    return {"type": kind, "status": text, "reason": str(reason), "message": message}
 
 
 def merge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ class Cluster(RuleBasedStateMachine):
     def begin(self, many: bool) -> None:
         modes = ["ReadWriteMany" if many else "ReadWriteOnce"]
         run = a_gated_run()
-        after = [{"after": []}, {"after": []}, {"after": ["prepare", "train"]}]
+        after: list[dict[str, Any]] = [{"after": []}, {"after": []}, {"after": list(STEPS[:2])}]
         run["spec"]["steps"] = [{"name": n, **a} for n, a in zip(STEPS, after, strict=True)]
         run["spec"]["workspace"] = {"accessModes": modes}
         self.world.add(run, a_registry())

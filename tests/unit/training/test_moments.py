@@ -479,7 +479,9 @@ def test_a_finished_step_whose_job_is_deleted_never_trains_again() -> None:
     world.end("prepare")
     world.settle()
     gone = world.job("prepare")
-    del world.objects["Job", gone["metadata"]["name"]]
+    world.end("train", code=0)
+    for key in [("Job", gone["metadata"]["name"]), ("Pod", f"{gone['metadata']['name']}-pod")]:
+        del world.objects[key]
     world.settle()
 
     assert world.made.count(("Job", gone["metadata"]["name"])) == 1

@@ -20,6 +20,7 @@ from comal_operator.core.plan import (
     Settings,
     WriteStatus,
 )
+from comal_operator.core.reasons import RegistryReason
 from comal_operator.core.registry import objects
 from comal_operator.core.registry.numbers import high_water
 from comal_operator.core.registry.relevant import MODEL_REGISTRY as RELEVANT
@@ -110,22 +111,27 @@ def _verdict(registry: Manifest, seen: Seen, foreign: str) -> tuple[str, str, st
     """Return Ready's status, reason and message, and whether only a person can help."""
     if foreign:
         remedy = "rename or delete it, or give the ModelRegistry another name"
-        return "False", "NameConflict", f"{foreign} exists and is not ours: {remedy}", True
+        return (
+            "False",
+            RegistryReason.NAME_CONFLICT,
+            f"{foreign} exists and is not ours: {remedy}",
+            True,
+        )
     for (kind, name), message in sorted(seen.refusals.items()):
-        return "False", "ChildRefused", f"{kind} {name} was refused: {message}", True
+        return "False", RegistryReason.CHILD_REFUSED, f"{kind} {name} was refused: {message}", True
     for question, answer in seen.answers.items():
         if isinstance(question, EventsOf) and question.kind == "PersistentVolumeClaim":
             for _, message in answer:
                 if "storageclass" in message and "not found" in message:
                     text = f"the claim cannot be made: {message}; create that StorageClass"
-                    return "False", "StorageClassNotFound", text, False
+                    return "False", RegistryReason.STORAGE_CLASS_NOT_FOUND, text, False
     name = objects.service_name(registry["metadata"]["name"])
     live = seen.get("Deployment", name)
     if live is not None and (live.get("status", {}).get("availableReplicas") or 0) > 0:
-        return "True", "Serving", "models can be written and read", False
+        return "True", RegistryReason.SERVING, "models can be written and read", False
     if live is not None and is_true(registry.get("status", {}).get("conditions"), "Ready"):
-        return "False", "Unavailable", f"Deployment {name} has no available Pod", False
-    return "False", "Starting", f"waiting for Deployment {name}", False
+        return "False", RegistryReason.UNAVAILABLE, f"Deployment {name} has no available Pod", False
+    return "False", RegistryReason.STARTING, f"waiting for Deployment {name}", False
 
 
 def _status(

@@ -9,6 +9,7 @@ from typing import Any
 from comal_operator.core.children import differs
 from comal_operator.core.conditions import condition, find, merge, timestamp
 from comal_operator.core.plan import Manifest, Plan, Ref, Seen, Settings, WriteStatus
+from comal_operator.core.reasons import VersionReason
 from comal_operator.core.registry.relevant import MODEL_VERSION as RELEVANT
 
 __all__ = ["RELEVANT", "alias_holder", "plan_model_version"]
@@ -76,9 +77,9 @@ def _ready(registry: str, seen: Seen) -> dict[str, Any]:
     live = seen.get("ModelRegistry", registry)
     if live is None:
         text = f"ModelRegistry {registry}, which holds the bytes, does not exist: make it again"
-        return condition("Ready", False, "RegistryNotFound", text)
+        return condition("Ready", False, VersionReason.REGISTRY_NOT_FOUND, text)
     state = find(live.get("status", {}).get("conditions"), "Ready")
     if state is None or state.get("status") != "True":
         text = f"ModelRegistry {registry} is not ready: see its conditions"
-        return condition("Ready", False, "RegistryNotReady", text)
-    return condition("Ready", True, "Registered", "the bytes can be read by digest")
+        return condition("Ready", False, VersionReason.REGISTRY_NOT_READY, text)
+    return condition("Ready", True, VersionReason.REGISTERED, "the bytes can be read by digest")
