@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -131,6 +133,23 @@ def test_nobody_there_is_unreachable(target: Path) -> None:
     assert code == 1
     assert message is not None
     assert message["reason"] == "RegistryUnreachable"
+
+
+def test_it_can_be_stopped_while_it_waits(target: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        arguments = contract.fetch_arguments(
+            url=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            repository=REPOSITORY,
+            digest=PACKAGE.digest,
+            target=str(target),
+        )
+        waiting = subprocess.Popen([sys.executable, "-m", "comal_scorer", *arguments])
+        connection, _ = silent.accept()
+        waiting.terminate()
+
+        # Left by its own decision: a first process without a handler would not have noticed.
+        assert waiting.wait(30) == 128 + signal.SIGTERM
+    connection.close()
 
 
 def test_a_path_out_of_the_folder_is_refused(registry: RegistryProcess, target: Path) -> None:
