@@ -11,10 +11,9 @@ from comal_operator.core.conditions import condition, find, merge, timestamp
 from comal_operator.core.plan import Manifest, Plan, Ref, Seen, Settings, WriteStatus
 from comal_operator.core.reasons import VersionReason
 from comal_operator.core.registry.relevant import MODEL_VERSION as RELEVANT
+from comal_operator.core.training.gate import short
 
 __all__ = ["RELEVANT", "alias_holder", "plan_model_version"]
-
-_METRIC_DIGITS = 8
 
 
 def plan_model_version(version: Manifest, seen: Seen, *, now: datetime, settings: Settings) -> Plan:
@@ -63,7 +62,7 @@ def _status(version: Manifest, seen: Seen, now: datetime) -> dict[str, Any]:
     }
     name = spec.get("primaryMetric")
     if name in spec.get("metrics", {}):
-        status["metric"] = f"{name}={spec['metrics'][name][:_METRIC_DIGITS]}"
+        status["metric"] = f"{name}={short(spec['metrics'][name])}"
     return status
 
 
