@@ -1,0 +1,155 @@
+"""Attacks by ModelDeployment and ModelRegistry."""
+
+from __future__ import annotations
+
+from apiserver.attacks.attack import (
+    CLAIMS,
+    DEPLOYMENTS,
+    PODS,
+    SERVE,
+    SERVICES,
+    STORE,
+    VERSIONS,
+    Attack,
+    Request,
+    a_deployment,
+    a_registry,
+    config,
+    create,
+    patch,
+    secret,
+)
+
+_EXISTS = (create("modeldeployments", a_deployment()),)
+_REGISTRY_EXISTS = (create("modelregistries", a_registry()),)
+_IMAGE = patch("modeldeployments", "diabetes", {"spec": {"image": "example.com/scorer:2"}})
+
+
+def _without(rights: tuple[str, ...], right: str) -> tuple[str, ...]:
+    return tuple(held for held in rights if held != right)
+
+
+def _making(what: str, right: str) -> Attack:
+    return Attack(
+        title=f"an endpoint by someone who may not create {what}",
+        request=create("modeldeployments", a_deployment()),
+        held=_without(SERVE, right),
+        says=f"you (mallory) may not create {what} in namespace",
+        honest_rights=(right,),
+    )
+
+
+def _storing(what: str, right: str) -> Attack:
+    return Attack(
+        title=f"a registry by someone who may not create {what}",
+        request=create("modelregistries", a_registry()),
+        held=_without(STORE, right),
+        says=f"you (mallory) may not create {what} in namespace",
+        honest_rights=(right,),
+    )
+
+
+def _changing(title: str, request: Request) -> Attack:
+    return Attack(
+        title=title,
+        request=request,
+        held=_without(SERVE, DEPLOYMENTS),
+        exists=_EXISTS,
+        says="you (mallory) may not create deployments",
+        honest_rights=(DEPLOYMENTS,),
+    )
+
+
+def _reading(title: str, request: Request, right: str, what: str) -> Attack:
+    return Attack(
+        title=title,
+        request=request,
+        held=SERVE,
+        exists=_EXISTS if request.method == "PATCH" else (),
+        says=f"you (mallory) may not get {what}",
+        honest_rights=(right,),
+    )
+
+
+ENDPOINTS = (
+    _making("deployments", DEPLOYMENTS),
+    _making("pods", PODS),
+    _making("services", SERVICES),
+    Attack(
+        title="an endpoint for a model that its author may not see",
+        request=create("modeldeployments", a_deployment()),
+        held=_without(SERVE, VERSIONS),
+        says="you (mallory) may not get modelversions",
+        honest_rights=(VERSIONS,),
+    ),
+    _changing("another image in an endpoint, and nothing else", _IMAGE),
+    _changing("more replicas", patch("modeldeployments", "diabetes", {"spec": {"replicas": 100}})),
+    _changing(
+        "another model behind an endpoint",
+        patch("modeldeployments", "diabetes", {"spec": {"model": {"version": "2"}}}),
+    ),
+    _reading(
+        "a Secret in the scorer's environment",
+        create("modeldeployments", a_deployment(secret("hook"))),
+        "get secrets:hook",
+        "secrets/hook",
+    ),
+    _reading(
+        "a ConfigMap in the scorer's environment",
+        create("modeldeployments", a_deployment(config("site"))),
+        "get configmaps:site",
+        "configmaps/site",
+    ),
+    _reading(
+        "a Secret put into an endpoint that was accepted without it",
+        patch("modeldeployments", "diabetes", {"spec": {"predictor": {"env": [secret("hook")]}}}),
+        "get secrets:hook",
+        "secrets/hook",
+    ),
+    Attack(
+        title="a scorer under a service account",
+        request=create("modeldeployments", a_deployment(serviceAccountName="deployer")),
+        held=SERVE,
+        says='unknown field "spec.serviceAccountName"',
+        honest_request=create("modeldeployments", a_deployment()),
+        drops=("spec.serviceAccountName",),
+    ),
+    Attack(
+        title="a folder of the node under the scorer",
+        request=create("modeldeployments", a_deployment(volumes=[{"hostPath": {"path": "/"}}])),
+        held=SERVE,
+        says='unknown field "spec.volumes"',
+        honest_request=create("modeldeployments", a_deployment()),
+        drops=("spec.volumes",),
+    ),
+)
+
+REGISTRIES = (
+    _storing("deployments", DEPLOYMENTS),
+    _storing("pods", PODS),
+    _storing("services", SERVICES),
+    _storing("persistentvolumeclaims", CLAIMS),
+    Attack(
+        title="a registry grown by someone who may not create claims",
+        request=patch(
+            "modelregistries", "default", {"spec": {"store": {"embedded": {"size": "9Gi"}}}}
+        ),
+        held=_without(STORE, CLAIMS),
+        exists=_REGISTRY_EXISTS,
+        says="you (mallory) may not create persistentvolumeclaims",
+        honest_rights=(CLAIMS,),
+    ),
+    Attack(
+        title="a registry that points at the attacker's own",
+        request=create(
+            "modelregistries",
+            a_registry(embedded={"size": "1Gi", "url": "http://evil.example"}),
+        ),
+        held=STORE,
+        says='unknown field "spec.store.embedded.url"',
+        honest_request=create("modelregistries", a_registry()),
+        drops=("spec.store.embedded.url",),
+    ),
+)
+
+SERVING = (*ENDPOINTS, *REGISTRIES)
