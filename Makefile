@@ -33,3 +33,62 @@ load: ## build the images that changed and bring them into the cluster
 kubeconfig: ## print the path: export KUBECONFIG=$$(make kubeconfig)
 	@$(PYTHON) hack/cluster kubeconfig
 
+
+.PHONY: install
+install: load ## CRDs, admission policies and the operator, at the images that were built
+	@$(PYTHON) hack/install up
+
+# --- the two commands of the README -----------------------------------------------------------
+
+# Programs that the cluster and `hack/dev` put there: kubectl, docker-registry, promtool.
+export PATH := $(or $(COMAL_CACHE),$(HOME)/.cache/comal)/bin:$(PATH)
+VENV := .venv/bin
+
+.PHONY: demo
+demo: dev up install ## the whole story on a real cluster, with real output
+	@$(VENV)/python hack/demo
+
+.PHONY: test
+test: dev verify unit up apiserver crash install stories ## all that proves it
+
+# --- developing ---------------------------------------------------------------------------------
+
+.PHONY: dev
+dev: ## the virtual environment and the programs that tests start
+	@$(PYTHON) hack/dev
+
+.PHONY: generate
+generate: ## CRDs and RBAC, from the types and the calls
+	@$(VENV)/python -m comal_operator.api crds
+	@$(VENV)/python -m comal_operator.shell.rbac manifests
+
+.PHONY: verify
+verify: ## lint, types, import contracts, spelling
+	@$(VENV)/ruff format --check -q operator trainer scorer hack tests
+	@$(VENV)/ruff check -q operator trainer scorer hack tests
+	@$(VENV)/mypy operator/comal_operator trainer/comal_trainer scorer/comal_scorer
+	@$(VENV)/mypy hack/cluster hack/images hack/install hack/dev hack/demo tests
+	@$(VENV)/lint-imports --no-cache > .build/imports.log || { cat .build/imports.log; exit 1; }
+	@$(VENV)/codespell operator trainer scorer hack tests docs manifests README.md CHANGELOG.md
+
+.PHONY: unit
+unit: ## what needs no cluster: decisions, trainer, scorer, router
+	@$(VENV)/pytest -q tests/unit tests/router
+
+.PHONY: apiserver
+apiserver: ## a real API server: CRDs, wrong manifests, admission, the shell
+	@$(VENV)/pytest -q tests/apiserver
+
+KILLS ?= 100
+
+.PHONY: rel-crash
+rel-crash: ## kill the operator around its writes (KILLS=1000) and compare how things end
+	@$(VENV)/python -m rel_crash --kills $(KILLS)
+
+.PHONY: crash
+crash: ## the crash harness as CI runs it: 100 kills, and planted bugs that it must see
+	@$(VENV)/pytest -q tests/crash
+
+.PHONY: stories
+stories: ## the user's stories on the cluster, with the operator installed
+	@$(VENV)/pytest -q tests/cluster

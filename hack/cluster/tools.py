@@ -24,7 +24,9 @@ UNPACKED = {
     "catatonit": ("catatonit", "usr/bin/catatonit"),
     "cni": ("containernetworking-plugins", "usr/lib/cni"),
     "containerd": ("containerd", "usr/bin/containerd"),
+    "docker-registry": ("docker-registry", "usr/bin/docker-registry"),
     "etcd": ("etcd-server", "usr/bin/etcd"),
+    "promtool": ("prometheus", "usr/bin/promtool"),
 }
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

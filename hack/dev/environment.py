@@ -7,23 +7,24 @@ from pathlib import Path
 
 from cluster.commands import attempt, run, say
 from cluster.paths import REPOSITORY, places
-from cluster.tools import unpack_program
+from cluster.tools import unpack
 
 VENV = REPOSITORY / ".venv"
 CONSTRAINTS = REPOSITORY / "hack" / "images" / "constraints.txt"
 
-# Unpacked, not installed: these packages would start services of their own.
-PROGRAMS = {
-    "docker-registry": ("docker-registry", "usr/bin/docker-registry"),
-    "promtool": ("prometheus", "usr/bin/promtool"),
-}
+# Servers and checkers that tests start; unpacked, since their packages would start services.
+PROGRAMS = ("docker-registry", "promtool")
 
 
 def prepare() -> None:
     """Make `.venv` and the test programs exist. Raises ClusterError with what is missing."""
     _prepare_venv()
-    for name, (package, inside) in PROGRAMS.items():
-        unpack_program(places(), name, package, inside)
+    folder = places().tools
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in PROGRAMS:
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(unpack(places(), name))
 
 
 def _prepare_venv() -> None:
@@ -39,9 +40,9 @@ def _prepare_venv() -> None:
     python = VENV / "bin" / "python"
     if not python.exists():
         run([sys.executable, "-m", "venv", VENV])
-    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    pip: list[str | Path] = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     run([*pip, "uv"])
-    install = [python, "-m", "uv", "pip", "install", "-q", "--python", python]
+    install: list[str | Path] = [python, "-m", "uv", "pip", "install", "-q", "--python", python]
     extras = f"{REPOSITORY}[operator,trainer,scorer]"
     group = f"{REPOSITORY / 'pyproject.toml'}:dev"
     run([*install, "-c", CONSTRAINTS, "-e", extras, "--group", group])
