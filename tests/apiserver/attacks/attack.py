@@ -45,7 +45,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Attack:
-    """A refusal that must read `says`, and its honest twin: what is None there is as in the attack."""
+    """A refusal that must read `says`; its honest twin differs in what is set for it."""
 
     title: str
     request: Request
