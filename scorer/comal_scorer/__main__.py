@@ -55,6 +55,10 @@ def _serve() -> None:
     from comal_scorer.settings import read_settings  # noqa: PLC0415
 
     serve(read_settings(os.environ))
+    # All requests are answered. Taking the interpreter down in order would race with Granian's own
+    # threads, which panic when it goes away under them and may turn the exit code into 134.
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -87,6 +87,16 @@ def test_a_client_that_keeps_asking_loses_nothing(start: Start) -> None:
     assert scorer.exit_code() == 0
 
 
+def test_leaving_is_quiet_every_time(start: Start) -> None:
+    for _ in range(5):
+        scorer = start(diabetes()[0]).wait_ready()
+        scorer.score(ROW)
+        scorer.signal(signal.SIGTERM)
+
+        assert scorer.exit_code() == 0
+        assert "panicked" not in scorer.errors()
+
+
 def test_a_full_queue_answers_503_at_once(start: Start) -> None:
     scorer = start(brightness(rounds=20), COMAL_THREADS="1", COMAL_MAX_IN_FLIGHT="2")
     scorer.wait_ready()
