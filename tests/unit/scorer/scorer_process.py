@@ -120,9 +120,15 @@ class ScorerProcess:
         message: dict[str, str] = json.loads(self.termination.read_text())
         return message
 
-    def log_lines(self) -> list[dict[str, Any]]:
-        self._output.seek(0)
-        return [json.loads(line) for line in self._output.read().splitlines()]
+    def log_lines(self, at_least: int = 0) -> list[dict[str, Any]]:
+        """Return the lines written so far; a line may come a moment after its answer."""
+        limit = time.monotonic() + _PATIENCE
+        while True:
+            self._output.seek(0)
+            lines = self._output.read().splitlines()
+            if len(lines) >= at_least or time.monotonic() > limit:
+                return [json.loads(line) for line in lines]
+            time.sleep(0.01)
 
     def errors(self) -> str:
         self._errors.seek(0)

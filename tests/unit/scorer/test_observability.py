@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 
 from comal_scorer.app import queue_length
@@ -66,7 +67,7 @@ def test_each_request_writes_one_line(start: Start) -> None:
 
     scorer.score(GOOD, x_request_id="first", traceparent=trace)
     scorer.score(b"secret", x_request_id="second", traceparent="no trace")
-    first, second = scorer.log_lines()
+    first, second = scorer.log_lines(at_least=2)
 
     assert (first["requestId"], first["status"], first["traceparent"]) == ("first", 200, trace)
     assert (first["model"], first["modelVersion"], first["revision"]) == ("model", "3", "7c9f")
@@ -81,7 +82,9 @@ def test_the_request_log_can_be_switched_off(start: Start) -> None:
     scorer = start(diabetes()[0], COMAL_REQUEST_LOG="off").wait_ready()
 
     scorer.score(GOOD)
+    scorer.signal(signal.SIGTERM)
 
+    assert scorer.exit_code() == 0
     assert scorer.log_lines() == []
 
 
