@@ -105,5 +105,16 @@ def build_image(builder: str, build: Build, secrets: dict[str, Path], log: Path)
 def export(builder: str, image: str, layout: Layout) -> None:
     """Bring the image into the layout; layers that are there already are not written again."""
     if builder == "buildah" and not layout.holds(image):
-        # Uncompressed layers keep their digests from build to build, and save the packing.
-        run(["buildah", "push", "-q", "--disable-compression", image, layout.target(image)])
+        with layout.receiving(image) as place:
+            # The fastest packing: these blobs travel only within this machine.
+            run(["buildah", "push", "-q", "--compression-format", "zstd", image, place])
+
+
+def remove_others(builder: str, images: dict[str, str]) -> None:
+    """Remove earlier images of the targets: buildah looks through every one at each build."""
+    names = run([builder, "images", "--format", "{{.Name}}:{{.Tag}}"]).split()
+    others = [name for target, image in images.items() for name in names
+              if name.startswith(f"localhost/comal/{target}:") and name != image]  # fmt: skip
+    if others:
+        # One that another build uses right now stays, and the next build tries again.
+        attempt([builder, "rmi", *others])

@@ -13,7 +13,7 @@ from cluster.load import IMAGES_FILE, load
 from cluster.paths import REPOSITORY, Places, places
 from cluster.provider import choose, look
 from images.base import base_image
-from images.builder import Build, build_image, exists, export, pip_secrets, prepare
+from images.builder import Build, build_image, exists, export, pip_secrets, prepare, remove_others
 from images.content import tag
 from images.dockerfile import defaults, needed, stages
 
@@ -59,6 +59,7 @@ def build(folders: Places, engine: str, targets: tuple[str, ...]) -> None:
     _write(images)
     if builder == "buildah":
         layout.keep(tuple(images.values()))
+        remove_others(builder, images)
     say(f"built: {', '.join(images[target] for target in targets)}")
 
 

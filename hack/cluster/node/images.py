@@ -53,10 +53,11 @@ def import_stream(places: Places, name: str, write: Callable[[IO[bytes]], None])
         raise ClusterError(f"importing {name} into the node failed: {problem}")
 
 
-def forget_containers(places: Places) -> None:
-    """Remove the containers that a former node left in the store, while nothing else uses it.
+def tidy_store(places: Places, wanted: Callable[[str], bool]) -> None:
+    """Remove what a former node left in the store but the ``wanted`` images.
 
-    The store outlives the node for its images; kubelet would take the rest for Pods of its own.
+    The store outlives the node for its images; kubelet would take its containers for Pods of its
+    own. To be called while no containerd runs: it starts one that knows of nothing but the store.
     """
     if not (places.images / "io.containerd.metadata.v1.bolt" / "meta.db").exists():
         return
@@ -72,6 +73,8 @@ def forget_containers(places: Places) -> None:
         _wait_for_socket(places)
         if containers := run([*_ctr(places), "containers", "ls", "-q"]).split():
             run([*_ctr(places), "containers", "rm", *containers])
+        if unwanted := [image for image in sorted(stored(places)) if not wanted(image)]:
+            run([*_ctr(places), "images", "rm", *unwanted])
     finally:
         process.terminate()
         process.wait()

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from cluster.commands import ClusterError, attempt, say
 from cluster.gobuild import COREDNS, KUBERNETES, LOCAL_PATH, built
+from cluster.layout import Layout
 from cluster.node import cgroup, config, network
 from cluster.node.addons import apply_addons, wait_until_ready
 from cluster.node.daemons import Programs, init_spec
-from cluster.node.images import forget_containers, import_archive
+from cluster.node.images import import_archive, tidy_store
 from cluster.node.kubeconfig import kubeconfig, write_private
 from cluster.node.network import ADDRESSES
 from cluster.node.pki import write_certificates
@@ -26,6 +27,7 @@ from cluster.paths import Places
 from cluster.tools import INSTALLED, install_commands, unpack, which
 
 _START_SECONDS = 60.0
+_COLLECTING_SECONDS = 3.0
 _INIT = Path(__file__).with_name("init.py")
 _NAMESPACES = ("--net", "--mount", "--pid", "--ipc", "--uts")
 
@@ -102,7 +104,8 @@ def _start(places: Places, programs: Programs, image: str) -> None:
     say("starting the local node")
     cgroup.create()
     _write_configuration(places, programs, image)
-    forget_containers(places)
+    layout = Layout(places.layout)
+    tidy_store(places, lambda name: name == image or layout.holds(name))
     with (places.logs / "init.log").open("ab") as log:
         starter = subprocess.Popen(
             ["unshare", *_NAMESPACES, "--fork", "--kill-child", "--mount-proc",
@@ -140,15 +143,40 @@ def _remove(places: Places) -> None:
     process = node_process(places)
     if process is not None:
         say("stopping the local node")
+        starter = _parent(process)
         # The kernel ends a whole process namespace with its first process.
         os.kill(process, signal.SIGKILL)
-        while Path(f"/proc/{process}").exists():
-            time.sleep(0.02)
+        _wait_until_gone({process, starter} - {1})
     network.disconnect()
     left = cgroup.destroy()
     if left:
         raise ClusterError(f"processes are left in the control group {left[-1]}: end them first")
     shutil.rmtree(places.state, ignore_errors=True)
+
+
+def _parent(process: int) -> int:
+    fields = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in fields if line.startswith("PPid:"))
+
+
+def _wait_until_gone(processes: set[int]) -> None:
+    """Return when none runs. Some machines' init collects the ended ones late: that is no error."""
+    deadline = time.monotonic() + _COLLECTING_SECONDS
+    while processes:
+        time.sleep(0.02)
+        states = {process: _state(process) for process in processes}
+        late = time.monotonic() > deadline
+        processes = {process for process, state in states.items()
+                     if state and not (late and state == "Z")}  # fmt: skip
+
+
+def _state(process: int) -> str:
+    """Return the letter that the kernel shows for its state; nothing when it is gone."""
+    try:
+        # The name, in parentheses, may hold anything; the state is the first letter after it.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _wait_for_api(places: Places) -> None:
