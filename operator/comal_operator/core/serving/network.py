@@ -1,0 +1,73 @@
+"""Who may talk to whom around an endpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comal_operator.core.children import child_metadata
+from comal_operator.core.names import child_name
+from comal_operator.core.plan import Manifest, Settings
+from comal_operator.core.registry.objects import READER_PORT
+from comal_operator.core.serving.acknowledgement import STATS_PORT
+from comal_operator.core.serving.labels import (
+    ROUTER,
+    SCORER,
+    component_selector,
+    serving_labels,
+)
+from comal_operator.core.serving.listeners import SCORING_PORT as ROUTER_PORT
+from comal_operator.core.serving.pods import SCORING_PORT
+
+_DNS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
+
+
+def network_policies(mdep: Manifest, settings: Settings) -> tuple[Manifest, Manifest]:
+    """Return the policies of routers and of scoring Pods."""
+    return _router_policy(mdep, settings), _scorer_policy(mdep)
+
+
+def _router_policy(mdep: Manifest, settings: Settings) -> Manifest:
+    """Callers call, the operator reads statistics; routers talk to this endpoint's Pods alone."""
+    operator = {
+        "namespaceSelector": {
+            "matchLabels": {"kubernetes.io/metadata.name": settings.operator_namespace}
+        },
+        "podSelector": {"matchLabels": {"app.kubernetes.io/component": "operator"}},
+    }
+    scorers = {"podSelector": {"matchLabels": component_selector(mdep, SCORER)}}
+    ingress = [
+        {"ports": [_port(ROUTER_PORT)]},
+        {"from": [operator], "ports": [_port(STATS_PORT)]},
+    ]
+    egress = [{"to": [scorers], "ports": [_port(SCORING_PORT)]}]
+    return _policy(mdep, ROUTER, ingress, egress)
+
+
+def _scorer_policy(mdep: Manifest) -> Manifest:
+    """Only routers call; scoring Pods read models, for which they need names, and nothing else."""
+    routers = {"podSelector": {"matchLabels": component_selector(mdep, ROUTER)}}
+    registry = {"podSelector": {"matchLabels": {"app.kubernetes.io/component": "registry"}}}
+    ingress = [{"from": [routers], "ports": [_port(SCORING_PORT)]}]
+    egress = [{"ports": _DNS}, {"to": [registry], "ports": [_port(READER_PORT)]}]
+    return _policy(mdep, SCORER, ingress, egress)
+
+
+def _policy(
+    mdep: Manifest, component: str, ingress: list[dict[str, Any]], egress: list[dict[str, Any]]
+) -> Manifest:
+    name = child_name(mdep["metadata"]["name"], component)
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": child_metadata(mdep, name, serving_labels(mdep, component)),
+        "spec": {
+            "podSelector": {"matchLabels": component_selector(mdep, component)},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": ingress,
+            "egress": egress,
+        },
+    }
+
+
+def _port(port: int) -> dict[str, Any]:
+    return {"protocol": "TCP", "port": port}

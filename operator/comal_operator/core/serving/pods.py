@@ -1,0 +1,129 @@
+"""A scoring Pod: fetch the model by digest, then serve it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comal_operator.api.model_deployment import ModelDeploymentSpec
+from comal_operator.core.children import container_security, pod_security
+from comal_operator.core.names import LABEL_MODEL
+from comal_operator.core.plan import Manifest, Settings
+from comal_operator.core.serving.labels import revision_labels, revision_selector
+from comal_operator.core.serving.resolution import Resolved
+from comal_scorer import contract
+
+SCORING_PORT = contract.DEFAULT_PORT
+_MODELS = "models"
+# Longer than the scorer's own drain and the longest request that most endpoints allow.
+_GRACE_SECONDS = 60
+
+
+def service_account_name(mdep: Manifest) -> str:
+    """Return the account of routers and scoring Pods: it has no rights and no token."""
+    return f"{mdep['metadata']['name']}-serving"
+
+
+def pod_template(
+    mdep: Manifest,
+    revision: str,
+    model: Resolved,
+    spec: ModelDeploymentSpec,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return the template of one revision's Pods."""
+    image = spec.image or settings.scorer_image
+    predictor = spec.predictor.to_wire()
+    pod: dict[str, Any] = {
+        "serviceAccountName": service_account_name(mdep),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": pod_security(),
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "initContainers": [_fetch(image, model, predictor)],
+        "containers": [_scorer(image, revision, model, spec)],
+        "topologySpreadConstraints": [spread(revision_selector(mdep, revision))],
+        "volumes": [{"name": _MODELS, "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
+    }
+    if predictor.get("nodeSelector"):
+        pod["nodeSelector"] = predictor["nodeSelector"]
+    if predictor.get("tolerations"):
+        pod["tolerations"] = predictor["tolerations"]
+    marks = {**revision_labels(mdep, revision), LABEL_MODEL: model.model}
+    return {"metadata": {"labels": marks}, "spec": pod}
+
+
+def spread(selector: dict[str, str]) -> dict[str, Any]:
+    """Return the wish that no two of these Pods share a node, where there is a choice."""
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": selector},
+    }
+
+
+def _fetch(image: str, model: Resolved, predictor: dict[str, Any]) -> dict[str, Any]:
+    arguments = contract.fetch_arguments(
+        url=model.url,
+        repository=model.repository,
+        digest=model.digest,
+        target=contract.DEFAULT_MODEL_DIR,
+    )
+    return {
+        "name": "fetch",
+        "image": image,
+        "args": list(arguments),
+        "securityContext": container_security(),
+        # Why it failed is a JSON message of its own; the log's end if it died before.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": _MODELS, "mountPath": contract.DEFAULT_MODEL_DIR},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the Pod's own
+        ],
+        **_resources(predictor),
+    }
+
+
+def _scorer(
+    image: str, revision: str, model: Resolved, spec: ModelDeploymentSpec
+) -> dict[str, Any]:
+    facts = {
+        contract.MODEL_DIR_ENV: contract.DEFAULT_MODEL_DIR,
+        contract.MODEL_DIGEST_ENV: model.digest,
+        contract.MODEL_NAME_ENV: model.model,
+        contract.MODEL_VERSION_ENV: model.version,
+        contract.REVISION_ENV: revision,
+    }
+    env = [{"name": name, "value": value} for name, value in facts.items()]
+    return {
+        "name": "scorer",
+        "image": image,
+        "args": list(contract.serve_arguments()),
+        "env": [*env, *(one.to_env() for one in spec.predictor.env)],
+        "ports": [{"name": "http", "containerPort": SCORING_PORT}],
+        # How long a start may take is decided by startupTimeout, which a running revision may
+        # change; the kubelet's own patience must only be longer.
+        "startupProbe": _probe(contract.LIVE_PATH, 1, 90_000),
+        "readinessProbe": _probe(contract.READY_PATH, 2, 2),
+        "livenessProbe": _probe(contract.LIVE_PATH, 10, 6),
+        "securityContext": container_security(),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": _MODELS, "mountPath": contract.DEFAULT_MODEL_DIR, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the Pod's own
+        ],
+        **_resources(spec.predictor.to_wire()),
+    }
+
+
+def _resources(predictor: dict[str, Any]) -> dict[str, Any]:
+    return {"resources": predictor["resources"]} if predictor.get("resources") else {}
+
+
+def _probe(path: str, period: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": SCORING_PORT},
+        "periodSeconds": period,
+        "timeoutSeconds": 3,
+        "failureThreshold": failures,
+    }

@@ -1,0 +1,64 @@
+"""Every reason in a condition of a ModelDeployment.
+
+What each means and what to do about it stands in docs/conditions.md.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ServingReason(StrEnum):
+    """Why an endpoint is as it is; the reason of Ready is what the column STATE shows."""
+
+    SERVING = "Serving"
+    # On its way.
+    DEPLOYING = "Deploying"
+    PROGRESSING = "Progressing"
+    BAKING = "Baking"
+    SCALING = "Scaling"
+    UNAVAILABLE = "Unavailable"
+    # Only a person can help.
+    ROLLED_BACK = "RolledBack"
+    NOT_STARTING = "NotStarting"
+    NAME_CONFLICT = "NameConflict"
+    CHILD_REFUSED = "ChildRefused"
+
+
+class RejectionReason(StrEnum):
+    """Why a candidate was rolled back, beside the reasons with which its Pods ended."""
+
+    STARTUP_TIMEOUT = "StartupTimeout"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    CANDIDATE_UNAVAILABLE = "CandidateUnavailable"
+
+
+class ResolutionReason(StrEnum):
+    """Why ModelResolved is what it is."""
+
+    RESOLVED = "Resolved"
+    MODEL_NOT_FOUND = "ModelNotFound"
+    ALIAS_NOT_FOUND = "AliasNotFound"
+    DIGEST_MISMATCH = "DigestMismatch"
+    TRAINING_RUN_NOT_FOUND = "TrainingRunNotFound"
+    WAITING_FOR_TRAINING_RUN = "WaitingForTrainingRun"
+    TRAINING_RUN_FAILED = "TrainingRunFailed"
+    TRAINING_RUN_REJECTED = "TrainingRunRejected"
+    OTHER_MODEL = "OtherModel"
+
+
+class RouteReason(StrEnum):
+    """Why RouteReady is what it is."""
+
+    ACKNOWLEDGED = "Acknowledged"
+    ROUTERS_NOT_READY = "RoutersNotReady"
+    NOT_ACKNOWLEDGED = "NotAcknowledged"
+
+
+class AvailableReason(StrEnum):
+    """Why Available is what it is."""
+
+    ANSWERING = "Answering"
+    NO_ROUTER_READY = "NoRouterReady"
+    NO_POD_READY = "NoPodReady"
+    NOTHING_DEPLOYED = "NothingDeployed"
