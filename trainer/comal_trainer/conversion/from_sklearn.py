@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import onnxruntime
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
@@ -40,6 +41,8 @@ def _onnx(model: Any, name: str, features: int) -> bytes:
                 model, initial_types=types, name="model", target_opset=_OPSET, options=_plain(model)
             )
             content: bytes = converted.SerializeToString(deterministic=True)
+            # Trees convert in double precision, and then no runtime takes them.
+            onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001 - the library's errors share no base
             last = error
         else:

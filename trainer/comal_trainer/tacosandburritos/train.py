@@ -46,6 +46,8 @@ def train(settings: Settings, chosen: Hyperparameters) -> None:
         optimizer=keras.optimizers.Adam(chosen.learning_rate),
         loss="binary_crossentropy" if two else "sparse_categorical_crossentropy",
         metrics=["accuracy"],
+        # For a few steps on a processor, compiling takes longer than it saves.
+        jit_compile=False,
     )
     pictures = batches(keras, data.train, chosen.batch, chosen.image_size, chosen.seed)
     reporter = _reporter(keras, chosen.epochs, len(pictures))

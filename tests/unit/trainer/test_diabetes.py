@@ -1,0 +1,117 @@
+"""The sample in processes of its own, as Jobs run it; figures from the project it comes from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from comal_trainer.contract import Collected, Converted
+
+
+def trainer(
+    workspace: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    workspace.mkdir(exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-m", "comal_trainer", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=workspace,
+        env={
+            "COMAL_WORKSPACE": str(workspace),
+            "COMAL_TERMINATION_LOG": str(workspace.parent / "termination"),
+            **environment,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("alpha", "mse"),
+    [("0.0001", 3424.6045), ("0.4", 3295.7149), ("0.5", 3298.8856), ("0.9", 3359.0750)],
+)
+def test_the_error_is_the_one_of_mlopspython(tmp_path: Path, alpha: str, mse: float) -> None:
+    workspace = tmp_path / "workspace"
+    assert trainer(workspace, "diabetes", "train", COMAL_PARAM_ALPHA=alpha).returncode == 0
+    assert trainer(workspace, "diabetes", "evaluate").returncode == 0
+    metrics = json.loads((workspace / "metrics.json").read_text())
+    assert round(metrics["mse"], 4) == mse
+    assert 0 < metrics["r2"] < 1
+
+
+def test_a_model_goes_from_training_to_a_package_without_a_cluster(tmp_path: Path) -> None:
+    workspace, log = tmp_path / "workspace", tmp_path / "termination"
+    for arguments in (("diabetes", "train", "--alpha", "0.4"), ("diabetes", "evaluate")):
+        ended = trainer(workspace, *arguments)
+        assert ended.returncode == 0, ended.stderr
+        assert "[100 %]" in ended.stdout
+    assert trainer(workspace, "collect").returncode == 0
+    assert Collected.decode(log.read_text()).metrics["mse"].startswith("3295.7149")
+
+    assert trainer(workspace, "convert").returncode == 0
+    converted = Converted.decode(log.read_text())
+    assert converted.error is None
+    assert (converted.format, converted.source_format) == ("onnx", "sklearn-joblib")
+    assert converted.parity is not None
+    assert converted.parity.proved
+    # Double precision throughout: a thousandth of a millionth, on answers of about 150.
+    assert float(converted.parity.max_difference) < 1e-9
+
+    package = workspace / ".comal" / "package"
+    card = yaml.safe_load((package / "model.yaml").read_text())
+    assert card["serving"]["file"] == "serving/model.onnx"
+    assert card["signature"]["inputs"][0]["columns"][:2] == ["age", "sex"]
+    first = {path.name: path.read_bytes() for path in package.rglob("*") if path.is_file()}
+    assert trainer(workspace, "convert").returncode == 0
+    assert first == {path.name: path.read_bytes() for path in package.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "words"),
+    [
+        (("diabetes", "train", "--alpha", "much"), {}, 64, ["alpha", "much"]),
+        (("diabetes", "train"), {"COMAL_PARAM_ALPHA": "-1"}, 64, ["alpha", "-1"]),
+        (("diabetes", "train"), {"COMAL_PARAM_ALPHA": "nan"}, 64, ["alpha", "nan"]),
+        (("diabetes", "evaluate"), {}, 65, ["diabetes train"]),
+        (("nonsense",), {}, 64, ["nonsense"]),
+        ((), {}, 64, ["command"]),
+        (("register", "--url", "http://r:5000"), {}, 64, ["--repository"]),
+        (("tacosandburritos", "prepare", "--image_size", "0.5"), {}, 64, ["image_size"]),
+        (("tacosandburritos", "prepare", "--zipfile", "file:///etc/passwd"), {}, 64, ["zipfile"]),
+        (("tacosandburritos", "train"), {}, 65, ["tacosandburritos prepare"]),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_a_fatal_exit_code(
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    environment: dict[str, str],
+    code: int,
+    words: list[str],
+) -> None:
+    ended = trainer(tmp_path / "workspace", *arguments, **environment)
+    assert ended.returncode == code
+    assert ended.stderr.startswith("error: ")
+    assert len(ended.stderr.splitlines()) == 1
+    for word in words:
+        assert word in ended.stderr
+
+
+def test_a_parameter_may_come_from_the_file_too(tmp_path: Path) -> None:
+    parameters = tmp_path / "parameters.json"
+    parameters.write_text('{"alpha": "0.4"}')
+    ended = trainer(
+        tmp_path / "workspace", "diabetes", "train", COMAL_PARAMETERS_FILE=str(parameters)
+    )
+    assert "alpha 0.4" in ended.stdout
+
+
+@pytest.mark.parametrize("command", [(), ("diabetes", "train"), ("tacosandburritos", "train")])
+def test_help_needs_nothing(tmp_path: Path, command: tuple[str, ...]) -> None:
+    ended = trainer(tmp_path / "workspace", *command, "--help")
+    assert ended.returncode == 0
+    assert "usage" in ended.stdout
