@@ -14,7 +14,11 @@ from demo.kubectl import Kubectl
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 SAMPLES = Path(__file__).resolve().parents[2] / "manifests" / "samples"
-FILES = sorted(path for path in SAMPLES.rglob("*.yaml") if path.name not in ("kustomization.yaml", "name-references.yaml"))
+FILES = sorted(
+    path
+    for path in SAMPLES.rglob("*.yaml")
+    if path.name not in ("kustomization.yaml", "name-references.yaml")
+)
 
 
 def test_there_are_samples() -> None:
