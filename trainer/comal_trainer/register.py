@@ -13,7 +13,8 @@ from comal_trainer.files import open_plain
 from comal_trainer.progress import progress
 from comal_trainer.registry import Repository, bytes_content
 
-_REPOSITORY = re.compile(r"[a-z0-9]+([._/-]+[a-z0-9]+)*")
+_PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_PART}(/{_PART})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
