@@ -12,8 +12,8 @@ from cluster.kubectl import kubectl
 from cluster.load import IMAGES_FILE
 from cluster.paths import REPOSITORY, places
 from install.calls import Calls
-from install.operator import bring, remove
 from install.overlay import DEFAULT_NAMESPACE, overlay, read_images, write
+from install.rollout import bring, remove
 
 OVERLAY = REPOSITORY / ".build" / "overlay"
 
