@@ -20,5 +20,5 @@ RELEVANT = Relevant(
         "Service",
         "ServiceAccount",
     ),
-    whole_namespace=("ModelRegistry", "ModelVersion", "TrainingRun"),
+    whole_namespace=("ModelVersion", "TrainingRun"),
 )

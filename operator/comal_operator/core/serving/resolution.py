@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comal_operator.api.model_deployment import ModelChoice
+from comal_operator.api.model_deployment_status import ResolvedModel
 from comal_operator.core.conditions import find, is_true
 from comal_operator.core.plan import Manifest, Seen
 from comal_operator.core.registry.address import split_location
@@ -36,14 +37,6 @@ class Unresolved:
     """Whether it comes by itself, so that nobody need do anything."""
 
 
-@dataclass(frozen=True)
-class Found:
-    """What a choice was found to mean before; for autoUpdate: false."""
-
-    requested: str
-    model_version: str
-
-
 def requested(choice: ModelChoice) -> str:
     """Return the choice as one word, to tell whether it is still the one that was resolved."""
     if choice.version is not None:
@@ -55,8 +48,8 @@ def requested(choice: ModelChoice) -> str:
     return f"{choice.name}/latest"
 
 
-def resolve(choice: ModelChoice, seen: Seen, found: Found | None) -> Resolved | Unresolved:
-    """Return the version that `choice` means among those seen."""
+def resolve(choice: ModelChoice, seen: Seen, found: ResolvedModel | None) -> Resolved | Unresolved:
+    """Return the version that `choice` means among those seen; `found` is what it meant before."""
     here = [
         one
         for one in seen.all("ModelVersion")
@@ -78,7 +71,9 @@ def resolve(choice: ModelChoice, seen: Seen, found: Found | None) -> Resolved | 
     )
 
 
-def _kept(choice: ModelChoice, here: Iterable[Manifest], found: Found | None) -> Manifest | None:
+def _kept(
+    choice: ModelChoice, here: Iterable[Manifest], found: ResolvedModel | None
+) -> Manifest | None:
     if choice.auto_update is not False or found is None or found.requested != requested(choice):
         return None
     return next((one for one in here if one["metadata"]["name"] == found.model_version), None)

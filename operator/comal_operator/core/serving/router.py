@@ -26,7 +26,7 @@ from comal_operator.core.serving.pods import service_account_name, spread
 PLACES = Places()
 REPLICAS = 2
 # On the Deployment: what was last written into the Secret, which we cannot read. On a Pod: what it
-# was told to look at, since a kubelet looks at a changed Secret when the Pod that mounts it changes.
+# was told to look at, since a kubelet reads a changed Secret when the Pod that mounts it changes.
 CONFIG_ANNOTATION = "comal.dev/router-config"
 TRAFFIC_ANNOTATION = "comal.dev/router-traffic"
 _BOOTSTRAP_ANNOTATION = "comal.dev/router-bootstrap"

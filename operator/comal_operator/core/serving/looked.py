@@ -1,0 +1,122 @@
+"""Everything that one look at an endpoint has found out, before anything is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from comal_operator.api.model_deployment import ModelDeployment, ModelDeploymentSpec
+from comal_operator.core.plan import Manifest, Seen
+from comal_operator.core.serving.memory import Memory, recovered, remembered
+from comal_operator.core.serving.observed import (
+    RevisionSeen,
+    RoutersSeen,
+    see_revisions,
+    see_routers,
+)
+from comal_operator.core.serving.resolution import (
+    Resolved,
+    Unresolved,
+    requested,
+    resolve,
+)
+from comal_operator.core.serving.revision import Snapshot, revision_name, snapshots
+from comal_operator.core.serving.rollout import Schedule, Target, advance
+from comal_operator.core.serving.router import TRAFFIC_ANNOTATION, router_name
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One look: what is wanted, what is there, what is remembered and what shall be."""
+
+    mdep: Manifest
+    spec: ModelDeploymentSpec
+    model: Resolved | Unresolved
+    revision: str | None
+    """The revision that the spec wants; None while its model is unknown."""
+    snapshots: Mapping[str, Snapshot]
+    revisions: Mapping[str, RevisionSeen]
+    routers: RoutersSeen
+    told: list[Mapping[str, str] | None] | None
+    """What each router that callers reach runs (None: silent); None if not all were asked yet."""
+    schedule: Schedule
+    before: Memory
+    """What the last look wrote down."""
+    memory: Memory
+    """What this look has to write down before it does anything."""
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to write down."""
+        return self.memory != self.before
+
+
+def look(mdep: Manifest, seen: Seen, now: datetime) -> Looked:
+    """Return what one look finds; raise ValidationError for a body that does not parse."""
+    parsed = ModelDeployment.model_validate(mdep)
+    spec, status = parsed.spec, parsed.status
+    model = resolve(spec.model, seen, status.resolved)
+    revision = revision_name(model, spec) if isinstance(model, Resolved) else None
+    known = snapshots(mdep, seen)
+    revisions = see_revisions(mdep, seen)
+    routers = see_routers(seen, now)
+    told = routers.told(seen)
+    before = remembered(status)
+    schedule = Schedule.of(spec)
+    memory = advance(
+        _with_news(_whole(before, mdep, seen, known, now), told),
+        target=_target(revision, known),
+        revisions=revisions,
+        schedule=schedule,
+        now=now,
+    )
+    return Looked(
+        mdep=mdep,
+        spec=spec,
+        model=model,
+        revision=revision,
+        snapshots=known,
+        revisions=revisions,
+        routers=routers,
+        told=told,
+        schedule=schedule,
+        before=before,
+        memory=memory,
+    )
+
+
+def resolved_on_wire(looked: Looked) -> dict[str, str] | None:
+    """Return what the status says that `spec.model` means."""
+    if isinstance(looked.model, Unresolved):
+        return None
+    return {
+        "requested": requested(looked.spec.model),
+        "modelVersion": looked.model.model_version,
+        "digest": looked.model.digest,
+    }
+
+
+def _target(revision: str | None, known: Mapping[str, Snapshot]) -> Target | None:
+    """Return the wanted revision once its snapshot exists: nothing is remembered without one."""
+    snapshot = known.get(revision or "")
+    if snapshot is None:
+        return None
+    return Target(snapshot.revision, snapshot.model_version, snapshot.digest)
+
+
+def _whole(
+    memory: Memory, mdep: Manifest, seen: Seen, known: Mapping[str, Snapshot], now: datetime
+) -> Memory:
+    router = seen.get("Deployment", router_name(mdep))
+    annotations = (router or {}).get("metadata", {}).get("annotations") or {}
+    written = annotations.get(TRAFFIC_ANNOTATION, "")
+    facts = {name: (one.model_version, one.digest) for name, one in known.items()}
+    return recovered(memory, written, facts, now)
+
+
+def _with_news(memory: Memory, told: list[Mapping[str, str] | None] | None) -> Memory:
+    """Return `memory` with what all routers say; routers that differ have said nothing yet."""
+    if not told or None in told or any(one != told[0] for one in told):
+        return memory
+    return replace(memory, acknowledged=dict(told[0] or {}))

@@ -1,0 +1,217 @@
+"""What is remembered between two looks: the part of the status that the cluster can forget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from comal_operator.api.model_deployment_status import (
+    DrainingRevision,
+    ModelDeploymentStatus,
+    RejectedRevision,
+    RevisionStatus,
+)
+from comal_operator.core.conditions import parse_timestamp, timestamp
+from comal_operator.core.serving.acknowledgement import traffic_of
+
+FULL = "100"
+NONE = "0"
+_REJECTED_LIMIT = 10
+
+
+def whole_second(moment: datetime) -> datetime:
+    """Return `moment` as status keeps it: whole seconds, never earlier than it was."""
+    return (moment + timedelta(microseconds=999_999)).replace(microsecond=0)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A revision and since when it has its role."""
+
+    revision: str
+    model_version: str
+    digest: str
+    since: datetime
+    warm: bool = False
+    """Of a candidate: it was stable a moment ago and still runs, so it needs no steps."""
+
+
+@dataclass(frozen=True)
+class Draining:
+    """A revision that left the traffic; `since` once every router has left it."""
+
+    revision: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A revision that was rolled back."""
+
+    revision: str
+    model_version: str
+    reason: str
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Which revisions have a role, what share the candidate shall have, what routers have said."""
+
+    stable: Role | None = None
+    candidate: Role | None = None
+    previous: Role | None = None
+    """The former stable revision while it bakes."""
+    weight: str | None = None
+    """The candidate's share in percent; None: no router knows it yet."""
+    step_since: datetime | None = None
+    """When every router had that share."""
+    draining: tuple[Draining, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+    acknowledged: Mapping[str, str] = field(default_factory=dict)
+    """Percent by revision that every router has said it runs."""
+
+    @property
+    def traffic(self) -> dict[str, str]:
+        """Percent by revision that the routers shall run; 0 stands by."""
+        shares: dict[str, str] = {}
+        share = self.weight if self.candidate is not None else None
+        if self.stable is not None:
+            shares[self.stable.revision] = plain(100 - Decimal(share or NONE))
+        if self.candidate is not None and share is not None:
+            shares[self.candidate.revision] = share if self.stable is not None else FULL
+        if self.previous is not None:
+            shares[self.previous.revision] = NONE
+        return shares
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether every router has said that it runs exactly this."""
+        return dict(self.acknowledged) == self.traffic
+
+    @property
+    def in_use(self) -> frozenset[str]:
+        """The revisions that must run."""
+        roles = (self.stable, self.candidate, self.previous)
+        return frozenset(role.revision for role in roles if role is not None)
+
+    def rejection(self, revision: str) -> Rejection | None:
+        """Return how that revision was rolled back, if it was."""
+        return next((one for one in self.rejected if one.revision == revision), None)
+
+
+def plain(percent: Decimal) -> str:
+    """Return a share as people write it: 10, not 10.000 or 1E+1."""
+    return format(percent.normalize(), "f")
+
+
+def remembered(status: ModelDeploymentStatus) -> Memory:
+    """Return what the last look wrote down."""
+    return Memory(
+        stable=_role(status.stable),
+        candidate=_role(status.candidate),
+        previous=_role(status.previous),
+        weight=status.weight,
+        step_since=_moment(status.step_since),
+        draining=tuple(Draining(one.revision, _moment(one.since)) for one in status.draining),
+        rejected=tuple(
+            Rejection(
+                one.revision, one.model_version, one.reason, one.message, parse_timestamp(one.at)
+            )
+            for one in status.rejected
+        ),
+        acknowledged={
+            one.revision: one.acknowledged_percent
+            for one in status.traffic
+            if one.acknowledged_percent is not None
+        },
+    )
+
+
+def recovered(
+    memory: Memory, written: str, known: Mapping[str, tuple[str, str]], now: datetime
+) -> Memory:
+    """Return `memory` with its stable revision found again after the status was lost.
+
+    `written` is the traffic that the routers were last given, `known` (ModelVersion, digest) by
+    revision. A restored backup or a `replace` brings objects without status, and what serves must
+    not be taken for a stranger then.
+    """
+    shares = {one: share for one, share in traffic_of(written).items() if one in known}
+    if memory.stable or memory.candidate or not shares:
+        return memory
+    largest = max(shares, key=lambda one: Decimal(shares[one]))
+    return Memory(
+        stable=Role(largest, *known[largest], since=whole_second(now)),
+        rejected=memory.rejected,
+    )
+
+
+def _role(status: RevisionStatus | None) -> Role | None:
+    if status is None:
+        return None
+    since = _moment(status.since) or datetime.fromisoformat("1970-01-01T00:00:00Z")
+    return Role(
+        status.revision, status.model_version, status.digest, since, warm=status.warm or False
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else parse_timestamp(text)
+
+
+def written_down(memory: Memory) -> dict[str, Any]:
+    """Return the part of the status that is `memory`, without Pod counts."""
+    traffic = memory.traffic
+    revisions = sorted({*traffic, *memory.acknowledged})
+    return {
+        "stable": _role_on_wire(memory.stable),
+        "candidate": _role_on_wire(memory.candidate),
+        "previous": _role_on_wire(memory.previous),
+        "weight": memory.weight,
+        "stepSince": timestamp(memory.step_since) if memory.step_since else None,
+        "traffic": [
+            _present(
+                revision=one,
+                percent=traffic.get(one),
+                acknowledgedPercent=memory.acknowledged.get(one),
+            )
+            for one in revisions
+        ],
+        "draining": [
+            DrainingRevision(
+                revision=one.revision, since=timestamp(one.since) if one.since else None
+            ).to_wire()
+            for one in memory.draining
+        ],
+        "rejected": [
+            RejectedRevision(
+                revision=one.revision,
+                model_version=one.model_version,
+                reason=one.reason,
+                message=one.message,
+                at=timestamp(one.at),
+            ).to_wire()
+            for one in memory.rejected[:_REJECTED_LIMIT]
+        ],
+    }
+
+
+def _role_on_wire(role: Role | None) -> dict[str, Any] | None:
+    if role is None:
+        return None
+    return _present(
+        revision=role.revision,
+        modelVersion=role.model_version,
+        digest=role.digest,
+        since=timestamp(role.since),
+        warm=role.warm or None,
+    )
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

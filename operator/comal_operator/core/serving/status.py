@@ -1,0 +1,107 @@
+"""The status of a ModelDeployment, written only when it says something new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from comal_operator.core.conditions import condition, merge
+from comal_operator.core.plan import Manifest, Ref, WriteStatus
+from comal_operator.core.serving.looked import Looked, resolved_on_wire
+from comal_operator.core.serving.memory import Memory, written_down
+from comal_operator.core.serving.objects import url
+from comal_operator.core.serving.observed import RevisionSeen
+from comal_operator.core.serving.reasons import (
+    AvailableReason,
+    ResolutionReason,
+    RouteReason,
+)
+from comal_operator.core.serving.resolution import Unresolved
+from comal_operator.core.serving.verdict import Course, Verdict, answering
+
+_OURS = ("Ready", "Reconciling", "Stalled", "Available", "ModelResolved", "RouteReady")
+_ROLES = ("stable", "candidate", "previous")
+
+
+def status_of(looked: Looked, verdict: Verdict, now: datetime) -> dict[str, Any]:
+    """Return the whole status."""
+    mdep = looked.mdep
+    generation = mdep["metadata"]["generation"]
+    old = (mdep.get("status") or {}).get("conditions") or ()
+    found = {
+        "observedGeneration": generation,
+        "url": url(mdep),
+        "resolved": resolved_on_wire(looked) or (mdep.get("status") or {}).get("resolved"),
+        "step": _step(looked),
+        **written_down(looked.memory),
+        "conditions": merge(old, _conditions(looked, verdict), generation=generation, now=now),
+    }
+    for role in _ROLES:
+        if found[role] is not None:
+            seen = looked.revisions.get(found[role]["revision"], RevisionSeen())
+            found[role]["ready"] = f"{seen.ready}/{looked.spec.replicas}"
+    return {name: value for name, value in found.items() if value not in (None, [], ())}
+
+
+def write_if_new(mdep: Manifest, status: Mapping[str, Any]) -> tuple[WriteStatus, ...]:
+    """Return the write of `status`, or nothing if it is what the object has."""
+    live = dict(mdep.get("status") or {})
+    mine = [one for one in live.get("conditions") or () if one["type"] in _OURS]
+    shown = {**live, "conditions": mine}
+    if shown == status:
+        return ()
+    return (WriteStatus(Ref.of(mdep), mdep["metadata"]["resourceVersion"], status),)
+
+
+def _step(looked: Looked) -> str | None:
+    """Return such as 2/3 while a candidate climbs; 100 percent is the last step."""
+    memory: Memory = looked.memory
+    if memory.candidate is None or memory.stable is None or memory.weight is None:
+        return None
+    shares = looked.schedule.shares
+    reached = sum(1 for one in shares if Decimal(one) <= Decimal(memory.weight))
+    return f"{reached}/{len(shares)}"
+
+
+def _conditions(looked: Looked, verdict: Verdict) -> list[dict[str, Any]]:
+    is_ready = verdict.course is Course.DONE
+    found = [condition("Ready", is_ready, verdict.reason, verdict.message)]
+    # Present and True, or absent: so kstatus reads them.
+    if verdict.course is Course.UNDER_WAY:
+        found.append(condition("Reconciling", True, verdict.reason, verdict.message))
+    if verdict.course is Course.STALLED:
+        found.append(condition("Stalled", True, verdict.reason, verdict.message))
+    return [*found, _available(looked), _model_resolved(looked), _route_ready(looked)]
+
+
+def _available(looked: Looked) -> dict[str, Any]:
+    routers, pods = len(looked.routers.ready), answering(looked)
+    if not looked.memory.traffic:
+        return condition("Available", False, AvailableReason.NOTHING_DEPLOYED, "nothing serves yet")
+    if not routers:
+        return condition("Available", False, AvailableReason.NO_ROUTER_READY, "no router is ready")
+    if not pods:
+        return condition("Available", False, AvailableReason.NO_POD_READY, "no Pod is ready")
+    text = f"requests are answered at {url(looked.mdep)}"
+    return condition("Available", True, AvailableReason.ANSWERING, text)
+
+
+def _model_resolved(looked: Looked) -> dict[str, Any]:
+    model = looked.model
+    if isinstance(model, Unresolved):
+        return condition("ModelResolved", False, model.reason, model.message)
+    text = f"{model.model_version} ({model.digest})"
+    return condition("ModelResolved", True, ResolutionReason.RESOLVED, text)
+
+
+def _route_ready(looked: Looked) -> dict[str, Any]:
+    if not looked.routers.ready:
+        return condition("RouteReady", False, RouteReason.ROUTERS_NOT_READY, "no router is ready")
+    if not looked.memory.is_acknowledged:
+        text = "a router has not said yet that it runs the newest shares"
+        return condition("RouteReady", False, RouteReason.NOT_ACKNOWLEDGED, text)
+    shares = ", ".join(f"{one} {share}" for one, share in sorted(looked.memory.traffic.items()))
+    text = f"every router runs: {shares or 'nothing'}"
+    return condition("RouteReady", True, RouteReason.ACKNOWLEDGED, text)

@@ -1,0 +1,260 @@
+"""The children that shall exist now, and what it takes to get there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from comal_operator.core.children import differs, is_ours
+from comal_operator.core.durations import parse_duration
+from comal_operator.core.plan import (
+    Action,
+    Apply,
+    Create,
+    Delete,
+    Manifest,
+    Ref,
+    Seen,
+    Settings,
+)
+from comal_operator.core.serving.endpoints import Address, Backend, Routing
+from comal_operator.core.serving.envoy import RouterConfig
+from comal_operator.core.serving.looked import Looked
+from comal_operator.core.serving.network import network_policies
+from comal_operator.core.serving.objects import (
+    endpoint_service,
+    revision_deployment,
+    revision_service,
+    service_account,
+)
+from comal_operator.core.serving.observed import RevisionSeen
+from comal_operator.core.serving.resolution import Unresolved
+from comal_operator.core.serving.revision import child_of_revision, controller_revision
+from comal_operator.core.serving.rollout import drained
+from comal_operator.core.serving.router import (
+    CONFIG_ANNOTATION,
+    config_of,
+    disruption_budget,
+    router_deployment,
+    router_name,
+    router_secret,
+    touch,
+    touched,
+)
+
+# A kubelet that was told and has not moved is told again.
+_TELL_AGAIN = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """Finds what is missing, foreign or different among the children of one endpoint."""
+
+    looked: Looked
+    seen: Seen
+    settings: Settings
+
+    def actions(self, now: datetime) -> tuple[Action, ...]:
+        """Return what brings the children to what is remembered; shares and scales never mix."""
+        groups = (
+            self._missing(self._surroundings()),
+            self._snapshot(),
+            self._missing(self._revisions()),
+            self._routers(),
+            self._touches(now),
+        )
+        return tuple(action for group in groups for action in group)
+
+    def strangers(self) -> list[str]:
+        """Return whose names we need and somebody else has."""
+        mdep = self.looked.mdep
+        wanted = [*self._surroundings(), *self._revisions(), self._router()]
+        snapshot = self._wanted_snapshot()
+        wanted += [snapshot] if snapshot is not None else []
+        return [
+            f"{one['kind']} {one['metadata']['name']}"
+            for one in wanted
+            if (there := self._there(one)) is not None and not is_ours(there, mdep)
+        ]
+
+    def refusals(self) -> list[str]:
+        """Return what the API server has refused for good."""
+        return [f"{kind} {name}: {text}" for (kind, name), text in self.seen.refusals.items()]
+
+    def _there(self, manifest: Manifest) -> Manifest | None:
+        return self.seen.get(manifest["kind"], manifest["metadata"]["name"])
+
+    def _needs(self, manifest: Manifest) -> bool:
+        there = self._there(manifest)
+        if (manifest["kind"], manifest["metadata"]["name"]) in self.seen.refusals:
+            return False
+        if there is None:
+            return True
+        going = "deletionTimestamp" in there["metadata"]
+        return is_ours(there, self.looked.mdep) and not going and differs(manifest, there)
+
+    def _missing(self, manifests: Iterable[Manifest]) -> tuple[Action, ...]:
+        needed = tuple(one for one in manifests if self._needs(one))
+        return (Apply(needed),) if needed else ()
+
+    def _surroundings(self) -> tuple[Manifest, ...]:
+        mdep = self.looked.mdep
+        return (
+            service_account(mdep),
+            *network_policies(mdep, self.settings),
+            disruption_budget(mdep),
+            endpoint_service(mdep),
+        )
+
+    def _wanted_snapshot(self) -> Manifest | None:
+        looked = self.looked
+        if isinstance(looked.model, Unresolved) or looked.revision in looked.snapshots:
+            return None
+        number = max((one.number for one in looked.snapshots.values()), default=0) + 1
+        return controller_revision(looked.mdep, looked.model, looked.spec, self.settings, number)
+
+    def _snapshot(self) -> tuple[Action, ...]:
+        wanted = self._wanted_snapshot()
+        if wanted is None or not self._needs(wanted):
+            return ()
+        return (Create(wanted),)
+
+    def _revisions(self) -> list[Manifest]:
+        """Return the children of the revisions in use; those that drain keep what they have."""
+        looked = self.looked
+        found: list[Manifest] = []
+        for revision in sorted(looked.memory.in_use):
+            found.append(revision_service(looked.mdep, revision))
+            snapshot = looked.snapshots.get(revision)
+            if snapshot is not None:
+                found.append(revision_deployment(looked.mdep, snapshot, looked.spec.replicas))
+        return found
+
+    def routing(self) -> Routing:
+        """Return what the routers shall follow."""
+        looked = self.looked
+        backends = tuple(
+            Backend(one, share, looked.revisions.get(one, RevisionSeen()).addresses)
+            for one, share in sorted(looked.memory.traffic.items())
+        )
+        return Routing(
+            name=looked.mdep["metadata"]["name"],
+            backends=backends,
+            last_resort=self._last_resort(),
+            timeout_seconds=parse_duration(looked.spec.limits.timeout).total_seconds(),
+        )
+
+    def _last_resort(self) -> Address | None:
+        memory = self.looked.memory
+        role = memory.stable or (memory.candidate if memory.weight is not None else None)
+        if role is None:
+            return None
+        service = self._there(revision_service(self.looked.mdep, role.revision))
+        address = (service or {}).get("spec", {}).get("clusterIP")
+        port = revision_service(self.looked.mdep, role.revision)["spec"]["ports"][0]["port"]
+        return (address, port) if address and address != "None" else None
+
+    def _config(self) -> RouterConfig:
+        return config_of(self.routing())
+
+    def _router(self) -> Manifest:
+        looked, routing = self.looked, self.routing()
+        return router_deployment(
+            looked.mdep, looked.spec, routing, config_of(routing), self.settings
+        )
+
+    def _routers(self) -> tuple[Action, ...]:
+        """Return the Secret and then the Deployment that says what is in the Secret."""
+        wanted = self._router()
+        secret = router_secret(self.looked.mdep, self._config())
+        refused = ("Secret", secret["metadata"]["name"]) in self.seen.refusals
+        if refused or not self._needs(wanted):
+            return ()
+        there = (self._there(wanted) or {}).get("metadata", {}).get("annotations") or {}
+        is_written = there.get(CONFIG_ANNOTATION) == self._config().version
+        return (Apply((wanted,)),) if is_written else (Apply((secret, wanted)),)
+
+    def _touches(self, now: datetime) -> tuple[Action, ...]:
+        """Return the word to each router's Pod that its files have changed."""
+        version = self._config().version
+        there = self.seen.get("Deployment", router_name(self.looked.mdep))
+        annotations = (there or {}).get("metadata", {}).get("annotations") or {}
+        if annotations.get(CONFIG_ANNOTATION) != version:
+            return ()
+        behind = tuple(
+            touch(pod, version, now)
+            for pod in self.looked.routers.running
+            if touched(pod)[0] != version and self._may(pod)
+        )
+        return (Apply(behind),) if behind else ()
+
+    def _may(self, pod: Manifest) -> bool:
+        return ("Pod", pod["metadata"]["name"]) not in self.seen.refusals
+
+    def tell_again(self, now: datetime) -> tuple[Action, ...]:
+        """Return a second word to the routers' Pods whose kubelet missed the first."""
+        looked = self.looked
+        wanted = looked.memory.traffic
+        told = looked.told or []
+        version = self._config().version
+        behind = tuple(
+            touch(pod, version, now)
+            for pod, traffic in zip(looked.routers.ready, told, strict=False)
+            if traffic is not None
+            and traffic != wanted
+            and now >= (touched(pod)[1] or now) + _TELL_AGAIN
+            and self._may(pod)
+        )
+        return (Apply(behind),) if behind else ()
+
+    def retirements(self, now: datetime) -> tuple[Action, ...]:
+        """Return what takes the Pods of those that every router has left for long enough."""
+        looked = self.looked
+        actions: list[Action] = []
+        for revision in drained(looked.memory, looked.schedule, now):
+            name = child_of_revision(looked.mdep, revision)
+            there = self.seen.get("Deployment", name)
+            if there is None or not self._is_left(revision):
+                continue
+            snapshot = looked.snapshots.get(revision)
+            if snapshot is not None:
+                empty = revision_deployment(looked.mdep, snapshot, 0)
+                actions += [Apply((empty,))] if self._needs(empty) else []
+            else:
+                actions.append(_deleted(there))
+        return tuple(actions)
+
+    def _is_left(self, revision: str) -> bool:
+        """Return whether no router can send anything there: all have just been asked."""
+        looked = self.looked
+        told = looked.told
+        if not told or looked.routers.leaving:
+            return False
+        return all(one is not None and revision not in one for one in told)
+
+    def history(self) -> tuple[Action, ...]:
+        """Return the removal of revisions beyond the limit that nothing needs any more."""
+        looked = self.looked
+        kept = looked.memory.in_use | {one.revision for one in looked.memory.draining}
+        kept |= {looked.revision or ""}
+        idle = [
+            one
+            for one in looked.snapshots.values()
+            if one.revision not in kept
+            and not looked.revisions.get(one.revision, RevisionSeen()).wanted
+        ]
+        idle.sort(key=lambda one: one.number, reverse=True)
+        actions: list[Action] = []
+        for old in idle[looked.spec.revision_history_limit :]:
+            name = child_of_revision(looked.mdep, old.revision)
+            for kind in ("Deployment", "Service", "ControllerRevision"):
+                there = self.seen.get(kind, name)
+                if there is not None and is_ours(there, looked.mdep):
+                    actions += [] if "deletionTimestamp" in there["metadata"] else [_deleted(there)]
+        return tuple(actions)
+
+
+def _deleted(there: Manifest) -> Delete:
+    meta = there["metadata"]
+    return Delete(Ref.of(there), meta["uid"], meta.get("resourceVersion"))

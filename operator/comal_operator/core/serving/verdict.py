@@ -1,0 +1,167 @@
+"""How an endpoint is: one sentence, and what kstatus makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from comal_operator.core.conditions import timestamp
+from comal_operator.core.serving.looked import Looked
+from comal_operator.core.serving.memory import FULL, NONE, Rejection, Role
+from comal_operator.core.serving.observed import RevisionSeen
+from comal_operator.core.serving.reasons import ServingReason as Reason
+from comal_operator.core.serving.resolution import Unresolved
+
+_UNSEEN = RevisionSeen()
+
+
+class Course(Enum):
+    """Where it goes from here."""
+
+    DONE = "Done"
+    UNDER_WAY = "UnderWay"
+    STALLED = "Stalled"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Reason and message of Ready, and the course."""
+
+    course: Course
+    reason: str
+    message: str
+
+
+def verdict_on(looked: Looked, strangers: list[str], refusals: list[str], now: datetime) -> Verdict:
+    """Return the verdict, the weightiest fact first."""
+    return (
+        _obstacle(strangers, refusals)
+        or _model(looked)
+        or _rejection(looked)
+        or _first(looked, now)
+        or _outage(looked)
+        or _rollout(looked)
+        or _steady(looked)
+    )
+
+
+def answering(looked: Looked) -> int:
+    """Return how many Pods that the routers know are ready to answer."""
+    return sum(looked.revisions.get(one, _UNSEEN).answering for one in looked.memory.traffic)
+
+
+def _obstacle(strangers: list[str], refusals: list[str]) -> Verdict | None:
+    if strangers:
+        text = f"{', '.join(strangers)} exists and is not ours: rename it or this ModelDeployment"
+        return Verdict(Course.STALLED, Reason.NAME_CONFLICT, text)
+    if refusals:
+        return Verdict(Course.STALLED, Reason.CHILD_REFUSED, "; ".join(refusals))
+    return None
+
+
+def _serves(looked: Looked) -> str:
+    stable = looked.memory.stable
+    return f"; {stable.model_version} goes on serving" if stable is not None else ""
+
+
+def _model(looked: Looked) -> Verdict | None:
+    model = looked.model
+    if not isinstance(model, Unresolved):
+        return None
+    course = Course.UNDER_WAY if model.waits else Course.STALLED
+    return Verdict(course, model.reason, f"{model.message}{_serves(looked)}")
+
+
+def _rejection(looked: Looked) -> Verdict | None:
+    rejection = looked.memory.rejection(looked.revision or "")
+    stable = looked.memory.stable
+    is_wanted = rejection is not None and (stable is None or stable.revision != looked.revision)
+    if rejection is None or not is_wanted:
+        return None
+    return Verdict(Course.STALLED, Reason.ROLLED_BACK, _told(rejection) + _serves(looked))
+
+
+def _told(rejection: Rejection) -> str:
+    return (
+        f"{rejection.model_version} (revision {rejection.revision}) was rolled back:"
+        f" {rejection.reason}: {rejection.message}. It is not tried again: choose another version,"
+        " or change image or predictor"
+    )
+
+
+def _first(looked: Looked, now: datetime) -> Verdict | None:
+    """Return the verdict while nothing has ever served: there is nothing to roll back to."""
+    if looked.memory.stable is not None:
+        return None
+    candidate = looked.memory.candidate
+    if candidate is None:
+        return Verdict(Course.UNDER_WAY, Reason.DEPLOYING, "making the first revision")
+    seen = looked.revisions.get(candidate.revision, _UNSEEN)
+    text = f"{_pods(looked, candidate)}{_why(seen)}"
+    if seen.problem is not None and seen.problem.final:
+        return Verdict(Course.STALLED, seen.problem.reason, text)
+    if now >= candidate.since + looked.schedule.startup_timeout and not seen.is_available:
+        return Verdict(Course.STALLED, Reason.NOT_STARTING, text)
+    return Verdict(Course.UNDER_WAY, Reason.DEPLOYING, text)
+
+
+def _outage(looked: Looked) -> Verdict | None:
+    if not looked.routers.ready:
+        return Verdict(Course.UNDER_WAY, Reason.UNAVAILABLE, "no router is ready")
+    if answering(looked):
+        return None
+    stable = looked.memory.stable
+    seen = looked.revisions.get(stable.revision, _UNSEEN) if stable is not None else _UNSEEN
+    return Verdict(Course.UNDER_WAY, Reason.UNAVAILABLE, f"no Pod is ready{_why(seen)}")
+
+
+def _rollout(looked: Looked) -> Verdict | None:
+    memory = looked.memory
+    candidate, previous = memory.candidate, memory.previous
+    if candidate is not None:
+        return Verdict(Course.UNDER_WAY, Reason.PROGRESSING, _progress(looked, candidate))
+    if looked.snapshots.get(looked.revision or "") is None:
+        return Verdict(Course.UNDER_WAY, Reason.PROGRESSING, "making a new revision")
+    if previous is not None:
+        until = timestamp(previous.since + looked.schedule.bake)
+        text = f"{_stable(looked)} serves; {previous.model_version} stays warm until {until}"
+        return Verdict(Course.UNDER_WAY, Reason.BAKING, text)
+    return None
+
+
+def _progress(looked: Looked, candidate: Role) -> str:
+    memory, schedule = looked.memory, looked.schedule
+    seen = looked.revisions.get(candidate.revision, _UNSEEN)
+    head = f"{candidate.model_version} has {memory.weight or NONE} percent"
+    if memory.weight is None or not seen.is_available:
+        return f"{head}; {_pods(looked, candidate)}{_why(seen)}"
+    if memory.step_since is None:
+        return f"{head}; waiting until every router has followed"
+    if memory.weight == FULL:
+        return f"{head} and is about to be promoted"
+    until = timestamp(memory.step_since + schedule.hold(memory.weight))
+    return f"{head} until {until}, then {schedule.after(memory.weight)}"
+
+
+def _steady(looked: Looked) -> Verdict:
+    stable = looked.memory.stable
+    seen = looked.revisions.get(stable.revision, _UNSEEN) if stable is not None else _UNSEEN
+    if stable is not None and not seen.is_available:
+        text = f"{_pods(looked, stable)}{_why(seen)}"
+        return Verdict(Course.UNDER_WAY, Reason.SCALING, text)
+    return Verdict(Course.DONE, Reason.SERVING, f"{_stable(looked)} serves")
+
+
+def _stable(looked: Looked) -> str:
+    stable = looked.memory.stable
+    return stable.model_version if stable is not None else "nothing"
+
+
+def _pods(looked: Looked, role: Role) -> str:
+    seen = looked.revisions.get(role.revision, _UNSEEN)
+    return f"{seen.ready} of {looked.spec.replicas} Pods of {role.model_version} are ready"
+
+
+def _why(seen: RevisionSeen) -> str:
+    return f": {seen.problem.reason}: {seen.problem.message}" if seen.problem else ""
