@@ -88,9 +88,20 @@ def score(kubectl: Kubectl, image: str, url: str, body: str) -> tuple[int, str]:
     return int(status), answer.strip()
 
 
-def _caller(kubectl: Kubectl, image: str) -> str:
+def picture(kubectl: Kubectl, image: str, label: str) -> str:
+    """Return a JPEG in base64 that no training has seen, as the trainer image cuts it."""
+    program = (
+        "import base64,sys\n"
+        "from comal_trainer.tacosandburritos.photographs import crops\n"
+        "found=[p for p in crops(60,96)['test'] if p.label==sys.argv[1]]\n"
+        "print(base64.b64encode(found[-1].content).decode())\n"
+    )
+    deployment = f"deployment/{_caller(kubectl, image, 'painter')}"
+    return kubectl.run("exec", deployment, "--", "python3", "-c", program, label).strip()
+
+
+def _caller(kubectl: Kubectl, image: str, name: str = "caller") -> str:
     """Return the name of a Deployment to exec into; made once a namespace."""
-    name = "caller"
     if kubectl.find("deployment", name) is None:
         kubectl.apply(_caller_manifest(name, image))
     kubectl.run("rollout", "status", f"deployment/{name}", "--timeout=60s")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster_words import condition, score, wait_condition
+from cluster_words import condition, picture, score, wait_condition
 from demo.kubectl import Kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -76,9 +76,9 @@ def test_tacos_or_burritos_with_tensorflow(kubectl: Kubectl, images: dict[str, s
     }
     kubectl.apply(endpoint)
     found = wait_condition(kubectl, "mdep", "tacos", ("Ready", "True"), seconds=240)
-    picture = (Path(__file__).parent / "grass.jpg.b64").read_text().strip()
+    grass = picture(kubectl, images["trainer"], "grass")
     status, answer = score(
-        kubectl, images["scorer"], found["status"]["url"], json.dumps({"data": picture})
+        kubectl, images["scorer"], found["status"]["url"], json.dumps({"data": grass})
     )
     assert status == 200, answer
     assert json.loads(json.loads(answer))["label"] == "grass"
