@@ -80,9 +80,9 @@ def _converted_by_child(folder: Path, environment: Mapping[str, str]) -> Parity:
     with tempfile.TemporaryDirectory() as scratch:
         outcome = Path(scratch) / "outcome.json"
         command = [sys.executable, "-m", "comal_trainer", CHILD_COMMAND, str(folder), str(outcome)]
-        ended = subprocess.run(
-            command, check=False, env=dict(environment), stderr=subprocess.STDOUT
-        )
+        # Converters walk sets of names: with a fixed seed the same model gives the same bytes.
+        fixed = {**environment, "PYTHONHASHSEED": "0"}
+        ended = subprocess.run(command, check=False, env=fixed, stderr=subprocess.STDOUT)
         return _judged(ended.returncode, outcome, folder)
 
 

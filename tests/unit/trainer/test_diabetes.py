@@ -1,4 +1,4 @@
-"""The sample in processes of its own, as Jobs run it; figures from the project it comes from."""
+"""The sample, and in processes as Jobs run it; figures from the project it comes from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from comal_trainer import diabetes
 from comal_trainer.contract import Collected, Converted
+from comal_trainer.settings import Settings
 
 
 def trainer(
@@ -33,15 +35,14 @@ def trainer(
 
 @pytest.mark.parametrize(
     ("alpha", "mse"),
-    [("0.0001", 3424.6045), ("0.4", 3295.7149), ("0.5", 3298.8856), ("0.9", 3359.0750)],
+    [(0.0001, 3424.6045), (0.4, 3295.7149), (0.5, 3298.8856), (0.9, 3359.0750)],
 )
-def test_the_error_is_the_one_of_mlopspython(tmp_path: Path, alpha: str, mse: float) -> None:
-    workspace = tmp_path / "workspace"
-    assert trainer(workspace, "diabetes", "train", COMAL_PARAM_ALPHA=alpha).returncode == 0
-    assert trainer(workspace, "diabetes", "evaluate").returncode == 0
-    metrics = json.loads((workspace / "metrics.json").read_text())
+def test_the_error_is_the_one_of_mlopspython(settings: Settings, alpha: float, mse: float) -> None:
+    diabetes.train(settings, alpha)
+    metrics = diabetes.evaluate(settings)
     assert round(metrics["mse"], 4) == mse
     assert 0 < metrics["r2"] < 1
+    assert json.loads(settings.metrics_file.read_text()) == metrics
 
 
 def test_a_model_goes_from_training_to_a_package_without_a_cluster(tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ def train(settings: Settings, chosen: Hyperparameters) -> None:
 
 def _write_model(settings: Settings, model: Any, data: Dataset, size: int) -> None:
     settings.model_dir.mkdir(parents=True, exist_ok=True)
-    model.save(settings.model_dir / MODEL)
+    # The optimizer's state would be two thirds of the file, and nobody resumes from a version.
+    model.save(settings.model_dir / MODEL, include_optimizer=False)
     # From both ends of the list, so that every label of a small set is among them.
     half = _SAMPLES // 2
     chosen = data.test if len(data.test) <= _SAMPLES else data.test[:half] + data.test[-half:]
