@@ -21,15 +21,15 @@ class Calls:
 CALLS = (
     Calls("comal.dev", "trainingruns", _READ),
     Calls("comal.dev", "trainingruns/status", ("patch",)),
-    Calls("comal.dev", "modelversions", _APPLY),
+    Calls("comal.dev", "modelversions", ("create", *_READ)),
     Calls("comal.dev", "modelversions/status", ("patch",)),
     Calls("comal.dev", "modelregistries", ("create", *_READ)),
     Calls("comal.dev", "modelregistries/status", ("patch",)),
     Calls("comal.dev", "modeldeployments", _READ),
     Calls("comal.dev", "modeldeployments/status", ("patch",)),
-    Calls("", "configmaps", (*_APPLY, "delete")),
+    Calls("", "configmaps", _APPLY),
     Calls("", "events", ("list",)),
-    Calls("", "persistentvolumeclaims", (*_APPLY, "delete")),
+    Calls("", "persistentvolumeclaims", _APPLY),
     # Only the annotation that makes a router's kubelet look at its Secret again.
     Calls("", "pods", ("patch", *_READ)),
     Calls("", "pods/log", ("get",)),
@@ -39,10 +39,10 @@ CALLS = (
     Calls("", "serviceaccounts", _APPLY),
     Calls("apps", "controllerrevisions", ("create", "delete", *_READ)),
     Calls("apps", "deployments", (*_APPLY, "delete")),
-    Calls("batch", "jobs", (*_APPLY, "delete")),
+    Calls("batch", "jobs", ("create", "delete", *_READ)),
     Calls("discovery.k8s.io", "endpointslices", _READ),
-    Calls("networking.k8s.io", "networkpolicies", (*_APPLY, "delete")),
-    Calls("policy", "poddisruptionbudgets", (*_APPLY, "delete")),
+    Calls("networking.k8s.io", "networkpolicies", _APPLY),
+    Calls("policy", "poddisruptionbudgets", _APPLY),
 )
 
 # Only in the operator's own namespace, and only ever its own Lease.
