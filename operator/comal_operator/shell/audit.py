@@ -35,6 +35,21 @@ class AuditTimes:
     patience: float = 30.0
 
 
+@dataclass(frozen=True)
+class _Snapshot:
+    """What the lists showed, and how new each was: one for all namespaces, or one for each."""
+
+    bodies: Mapping[ObjectKey, Manifest]
+    versions: Mapping[tuple[str, str | None], int]
+
+    def is_younger(self, body: Manifest) -> bool:
+        """Return whether `body` was written after the list that lacks it."""
+        listed = self.versions.get((body["kind"], None))
+        if listed is None:
+            listed = self.versions[body["kind"], body["metadata"]["namespace"]]
+        return version_of(body) > listed
+
+
 class Audit:
     """Compares what lists show with what the watches delivered."""
 
@@ -59,7 +74,7 @@ class Audit:
 
     async def fill(self) -> None:
         """Fill the cache and wake everything; raise ApiFaultError if that cannot be."""
-        await self._take_over(await self._list())
+        self._take_over(await self._list())
 
     async def run(self) -> None:
         """Audit until a watch is found blind, then raise BlindWatchError."""
@@ -71,17 +86,19 @@ class Audit:
                 log.warning("audit: %s; the next one will tell", fault)
                 continue
             # Judged first: what we take over ourselves the watch still has to tell.
-            await self._judge(listed)
-            await self._take_over(listed)
+            await self._judge(listed.bodies)
+            self._take_over(listed)
 
-    async def _list(self) -> dict[ObjectKey, Manifest]:
+    async def _list(self) -> _Snapshot:
         bodies: dict[ObjectKey, Manifest] = {}
+        versions: dict[tuple[str, str | None], int] = {}
         for namespace in self._namespaces:
             for kind in (*self._kinds, *child_kinds(self._kinds)):
                 selector = "" if kind in self._kinds else OUR_CHILDREN
-                for body in await self._gateway.list(kind, namespace, labels=selector):
-                    bodies[ObjectKey.of(body)] = body
-        return bodies
+                listed = await self._gateway.list(kind, namespace, labels=selector)
+                versions[kind, namespace] = listed.version
+                bodies.update({ObjectKey.of(body): body for body in listed.items})
+        return _Snapshot(bodies, versions)
 
     async def _judge(self, listed: Mapping[ObjectKey, Manifest]) -> None:
         started = time.monotonic()
@@ -117,14 +134,13 @@ class Audit:
         kinds = (*self._kinds, *child_kinds(self._kinds))
         return [key for kind in kinds for key in self._cache.keys(kind)]
 
-    async def _take_over(self, listed: Mapping[ObjectKey, Manifest]) -> None:
-        newest = max((version_of(body) for body in listed.values()), default=0)
+    def _take_over(self, listed: _Snapshot) -> None:
         for key in self._known():
             here = self._cache.get(key)
-            # Younger than everything listed: made since, and not for us to drop.
-            if key not in listed and here is not None and version_of(here) <= newest:
+            # What was made since is not for us to drop.
+            if key not in listed.bodies and here is not None and not listed.is_younger(here):
                 self._cache.drop(key)
-        for body in listed.values():
+        for body in listed.bodies.values():
             self._cache.put(body)
         self._world.forget_named()
         for kind in self._kinds:

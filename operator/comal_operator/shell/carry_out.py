@@ -16,7 +16,7 @@ from comal_operator.core.plan import (
 )
 from comal_operator.shell.cache import ObjectKey
 from comal_operator.shell.credentials import with_login
-from comal_operator.shell.faults import RefusedError
+from comal_operator.shell.faults import ConflictError, RefusedError
 from comal_operator.shell.gateway import Gateway
 from comal_operator.shell.resources import UNREADABLE
 from comal_operator.shell.world import View, World
@@ -67,7 +67,7 @@ class Deeds:
             return self._known(view, made)
         # Somebody was faster, perhaps we ourselves before a crash: the decision looks at it.
         found = await self._gateway.get(*ObjectKey.of(manifest))
-        return view.without(Ref.of(manifest)) if found is None else self._known(view, found)
+        return view.without(Ref.of(manifest)) if found is None else self._met(view, found)
 
     async def _create_credentials(self, view: View, manifest: Manifest) -> View:
         await self._gateway.create(await with_login(manifest))
@@ -82,13 +82,23 @@ class Deeds:
                 # Not among ours, but perhaps a stranger's: the decision judges, we never adopt.
                 stranger = await self._gateway.get(ref.kind, ref.namespace, ref.name)
                 if stranger is not None:
-                    return self._known(view, stranger)
+                    return self._met(view, stranger)
             uid = known["metadata"].get("uid") if known else None
             try:
                 view = self._known(view, await self._gateway.apply(manifest, uid=uid))
             except RefusedError as refusal:
                 return _refused(view, ref, refusal)
         return view
+
+    def _met(self, view: View, body: Manifest) -> View:
+        """Return the view with an object that it did not show, or ask for a new look at all.
+
+        A Job of ours that came since may be over by now; beside older Pods it would look as if
+        its own were gone.
+        """
+        if self._world.shows(view.obj, body):
+            raise ConflictError(f"{body['kind']} {body['metadata']['name']} came meanwhile")
+        return view.with_object(body)
 
     def _known(self, view: View, body: Manifest) -> View:
         if body["kind"] not in UNREADABLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from comal_operator.core.names import FIELD_MANAGER
 from comal_operator.core.plan import Delete, Manifest, Ref, WriteStatus
@@ -16,6 +16,13 @@ from comal_operator.shell.slim import slim
 _PAGE = 500
 _MANAGED = (("fieldManager", FIELD_MANAGER),)
 _FORCED = (*_MANAGED, ("force", "true"))
+
+
+class Listed(NamedTuple):
+    """A list, and the version of everything that it shows."""
+
+    items: list[Manifest]
+    version: int
 
 
 class Fence(Protocol):
@@ -45,7 +52,7 @@ class Gateway:
 
     async def list(
         self, kind: str, namespace: str | None, *, labels: str = "", fields: str = ""
-    ) -> list[Manifest]:
+    ) -> Listed:
         """Return the objects as they are now (a quorum read), slim, all pages of them."""
         resource = RESOURCES[kind]
         query = [("limit", str(_PAGE))]
@@ -63,7 +70,7 @@ class Gateway:
             found += [slim({**shape, **item}) for item in answer["items"]]
             token = answer["metadata"].get("continue") or ""
             if not token:
-                return found
+                return Listed(found, int(answer["metadata"]["resourceVersion"]))
 
     async def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """Return the end of a container's log."""

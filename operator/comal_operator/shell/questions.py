@@ -42,7 +42,7 @@ class Answers:
     async def _events(self, namespace: str, question: EventsOf) -> tuple[tuple[str, str], ...]:
         fields = f"involvedObject.uid={question.uid},involvedObject.name={question.name}"
         found = await self._gateway.list("Event", namespace, fields=fields)
-        newest = sorted(found, key=_when, reverse=True)
+        newest = sorted(found.items, key=_when, reverse=True)
         return tuple((one.get("reason") or "", one.get("message") or "") for one in newest)
 
 

@@ -75,7 +75,17 @@ class World:
 
     async def live(self, key: ObjectKey) -> View | None:
         """Return what the API server shows now; None if the object is gone or going."""
-        # The owner first: children read after it are at least as new as what its status says.
+        relevant = self._kinds[key.kind].relevant
+        mine = f"{OUR_CHILDREN},{relevant.label}={key.name}"
+        kinds = [kind for kind in relevant.by_label if kind != "Pod"]
+        lists = [self._gateway.list(kind, key.namespace, labels=mine) for kind in kinds]
+        lists += [self._gateway.list(kind, key.namespace) for kind in relevant.whole_namespace]
+        listed = [body for some in await asyncio.gather(*lists) for body in some.items]
+        if "Pod" in relevant.by_label:
+            # After the Jobs: a Job that is complete must not look as if its Pod were gone.
+            listed += (await self._gateway.list("Pod", key.namespace, labels=mine)).items
+        # The owner last: a child that is missing because it was done with is one that the status
+        # remembers. The other way round, what was done would be done again.
         obj = await self._gateway.get(*key)
         if obj is None:
             self._cache.drop(key)
@@ -83,17 +93,22 @@ class World:
         self._cache.put(obj)
         if "deletionTimestamp" in obj["metadata"]:
             return None
-        relevant = self._kinds[key.kind].relevant
-        mine = f"{OUR_CHILDREN},{relevant.label}={key.name}"
-        lists = [self._gateway.list(k, key.namespace, labels=mine) for k in relevant.by_label]
-        lists += [self._gateway.list(k, key.namespace) for k in relevant.whole_namespace]
         gets = [self._gateway.get(*named) for named in _named_keys(obj, relevant)]
-        listed = [body for some in await asyncio.gather(*lists) for body in some]
         named = [body for body in await asyncio.gather(*gets) if body is not None]
         for body in listed:
             self._cache.put(body)
         self._named.update({ObjectKey.of(body): body for body in named})
         return View(obj, Seen(objects=_by_name([*listed, *named])))
+
+    def shows(self, obj: Manifest, body: Manifest) -> bool:
+        """Return whether a live look at `obj` would show `body`."""
+        relevant = self._kinds[obj["kind"]].relevant
+        if body["kind"] in relevant.whole_namespace:
+            return True
+        tags = body["metadata"].get("labels") or {}
+        ours = tags.get(MANAGED_BY) == FIELD_MANAGER
+        mine = tags.get(relevant.label) == obj["metadata"]["name"]
+        return body["kind"] in relevant.by_label and ours and mine
 
     def remember(self, body: Manifest) -> None:
         """Keep the API's answer to a write, so that the next look is not behind our own deed."""
