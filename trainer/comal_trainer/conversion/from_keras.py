@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from comal_trainer.contract import Tensor
+from comal_trainer.conversion.canonical import name_constants_by_content
 from comal_trainer.conversion.keras_archive import check_archive
 from comal_trainer.conversion.parity import Array
 from comal_trainer.keras_runtime import load_keras
@@ -43,6 +44,7 @@ def _onnx(tf: Any, model: Any, spec: Any) -> bytes:
 
     function = tf.function(answer, input_signature=[spec])
     converted, _ = tf2onnx.convert.from_function(function, input_signature=[spec], opset=_OPSET)
+    name_constants_by_content(converted.graph)
     for value in (*converted.graph.input, *converted.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     content: bytes = converted.SerializeToString(deterministic=True)

@@ -52,14 +52,17 @@ def train(settings: Settings, chosen: Hyperparameters) -> None:
     pictures = batches(keras, data.train, chosen.batch, chosen.image_size, chosen.seed)
     reporter = _reporter(keras, chosen.epochs, len(pictures))
     model.fit(pictures, epochs=chosen.epochs, verbose=0, callbacks=[reporter])
-    _write_model(settings, model, data, chosen.image_size)
+    _write_model(settings, keras, model, data, chosen.image_size)
     progress(100, f"model written to {settings.model_dir.name}/{MODEL}")
 
 
-def _write_model(settings: Settings, model: Any, data: Dataset, size: int) -> None:
+def _write_model(settings: Settings, keras: Any, model: Any, data: Dataset, size: int) -> None:
     settings.model_dir.mkdir(parents=True, exist_ok=True)
     # The optimizer's state would be two thirds of the file, and nobody resumes from a version.
-    model.save(settings.model_dir / MODEL, include_optimizer=False)
+    # Built anew, as both `include_optimizer=False` and a clone keep it.
+    plain = network(keras, "random", size, len(data.labels))
+    plain.set_weights(model.get_weights())
+    plain.save(settings.model_dir / MODEL)
     # From both ends of the list, so that every label of a small set is among them.
     half = _SAMPLES // 2
     chosen = data.test if len(data.test) <= _SAMPLES else data.test[:half] + data.test[-half:]
