@@ -1,4 +1,4 @@
-"""After all stories: the operator was refused nothing by RBAC, and can write nothing it does not."""
+"""After all stories: RBAC refused the operator nothing, and grants no write it does not use."""
 
 from __future__ import annotations
 
