@@ -1,0 +1,180 @@
+"""A plain client of the API server for all but the operator, and a mirror of what is there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any
+
+import aiohttp
+
+from apiserver.server import ApiServer
+from comal_operator.shell.resources import RESOURCES
+
+Body = dict[str, Any]
+Listener = Callable[[Mapping[str, Any]], None]
+
+# All that the operator may make or watch; Secrets only the stand-ins and the judge read.
+MIRRORED = tuple(kind for kind in RESOURCES if kind not in ("Event", "Lease"))
+
+
+class Cluster:
+    """Reads and writes as an administrator."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._url = server.url
+        context = ssl.create_default_context(cafile=str(server.authority))
+        context.check_hostname = False
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": "Bearer admin"},
+            connector=aiohttp.TCPConnector(ssl=context, limit=64),
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def create(self, body: Body) -> Body | None:
+        """Create, and return what was stored; None if the name is taken."""
+        meta = body["metadata"]
+        path = RESOURCES[body["kind"]].path(meta["namespace"])
+        return await self._send("POST", path, body, accepted=(409,))
+
+    async def create_namespace(self, name: str) -> None:
+        """Create a namespace."""
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        await self._send("POST", "/api/v1/namespaces", body)
+
+    async def get(self, kind: str, namespace: str, name: str) -> Body | None:
+        """Return the object; None if there is none."""
+        return await self._send("GET", RESOURCES[kind].path(namespace, name), accepted=(404,))
+
+    async def merge(self, body: Mapping[str, Any], change: Body, subresource: str = "") -> None:
+        """Merge-patch the object, if it is still there."""
+        meta = body["metadata"]
+        path = RESOURCES[body["kind"]].path(meta["namespace"], meta["name"], subresource)
+        await self._send("PATCH", path, change, "application/merge-patch+json", accepted=(404, 409))
+
+    async def delete(self, body: Mapping[str, Any]) -> None:
+        """Delete exactly this object at once, if it is still there."""
+        meta = body["metadata"]
+        options = {
+            "gracePeriodSeconds": 0,
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": meta["uid"]},
+        }
+        path = RESOURCES[body["kind"]].path(meta["namespace"], meta["name"])
+        await self._send("DELETE", path, options, accepted=(404, 409))
+
+    async def clear(self, namespace: str, kinds: set[str]) -> None:
+        """Delete all objects of these kinds in the namespace."""
+        # Owners first, and nobody left to make anything anew.
+        options = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
+        for kind in sorted(kinds):
+            await self._send("DELETE", RESOURCES[kind].path(namespace), options)
+
+    async def list(self, kind: str, namespace: str | None = None) -> tuple[list[Body], str]:
+        """Return the objects and the version of the list."""
+        answer = await self._send("GET", RESOURCES[kind].path(namespace))
+        assert answer is not None
+        shape = {"apiVersion": RESOURCES[kind].api_version, "kind": kind}
+        return [{**shape, **one} for one in answer["items"]], answer["metadata"]["resourceVersion"]
+
+    async def watch(self, kind: str, version: str) -> AsyncIterator[Body]:
+        """Yield events until the server ends the stream."""
+        query = {"watch": "true", "resourceVersion": version}
+        url = self._url + RESOURCES[kind].path(None)
+        forever = aiohttp.ClientTimeout(total=None)
+        async with self._session.get(url, params=query, timeout=forever) as answer:
+            async for line in answer.content:
+                yield json.loads(line)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        content: str = "application/json",
+        accepted: tuple[int, ...] = (),
+    ) -> Body | None:
+        data = None if body is None else json.dumps(body)
+        headers = {"Content-Type": content}
+        async with self._session.request(
+            method, self._url + path, data=data, headers=headers
+        ) as answer:
+            said: Body = await answer.json()
+            if answer.status in accepted:
+                return None
+            if answer.status >= 400:
+                raise AssertionError(f"{method} {path}: {said.get('message')}")
+            return said
+
+
+class Mirror:
+    """Everything in the cluster by watch, shared by all runs; listeners hear their namespace."""
+
+    def __init__(self, cluster: Cluster, kinds: tuple[str, ...] = MIRRORED) -> None:
+        self._cluster = cluster
+        self._kinds = kinds
+        self._objects: dict[str, dict[tuple[str, str], Body]] = {}
+        self._listeners: dict[str, list[Listener]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """List everything, and follow it from there."""
+        for kind in self._kinds:
+            bodies, version = await self._cluster.list(kind)
+            for body in bodies:
+                self._tell({"type": "ADDED", "object": body})
+            self._tasks.append(asyncio.create_task(self._follow(kind, version)))
+
+    async def stop(self) -> None:
+        """Stop following."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def check(self) -> None:
+        """Raise what ended a watch, if one ended: nothing can be judged then."""
+        for task in self._tasks:
+            if task.done():
+                task.result()
+                raise AssertionError("a watch of the harness ended")
+
+    def listen(self, namespace: str, listener: Listener) -> Callable[[], None]:
+        """Tell `listener` of every event in the namespace; return what ends it."""
+        self._listeners.setdefault(namespace, []).append(listener)
+        return lambda: self._listeners[namespace].remove(listener)
+
+    def get(self, kind: str, namespace: str, name: str) -> Body | None:
+        """Return the object, or None."""
+        return self._objects.get(namespace, {}).get((kind, name))
+
+    def all(self, namespace: str, kind: str | None = None) -> Iterator[Body]:
+        """Yield the objects of a namespace, of one kind or of all."""
+        for (one, _), body in sorted(self._objects.get(namespace, {}).items()):
+            if kind in (None, one):
+                yield body
+
+    def forget(self, namespace: str) -> None:
+        """Drop a namespace that no run uses any more."""
+        self._objects.pop(namespace, None)
+        self._listeners.pop(namespace, None)
+
+    async def _follow(self, kind: str, version: str) -> None:
+        async for event in self._cluster.watch(kind, version):
+            self._tell(event)
+
+    def _tell(self, event: Body) -> None:
+        body = event["object"]
+        meta = body["metadata"]
+        namespace, key = meta["namespace"], (body["kind"], meta["name"])
+        objects = self._objects.setdefault(namespace, {})
+        if event["type"] == "DELETED":
+            objects.pop(key, None)
+        else:
+            objects[key] = body
+        for listener in list(self._listeners.get(namespace, ())):
+            listener(event)

@@ -1,0 +1,139 @@
+"""What happened in one namespace, and how it stands: two runs that did the same look the same."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from comal_operator.core.names import LABEL_STEP
+from comal_operator.core.serving.router import CONFIG_ANNOTATION
+from crash.cluster import Mirror
+
+Snapshot = Mapping[str, Any]
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_CLUSTER_IP = re.compile(r"\b10\.96\.\d+\.\d+\b")
+_HASH = re.compile(r"-([0-9a-f]{8})$")
+_OWN = ("resourceVersion", "creationTimestamp", "managedFields", "generation")
+
+
+class Recorder:
+    """Listens from the first event on."""
+
+    def __init__(self, mirror: Mirror, namespace: str) -> None:
+        self._mirror = mirror
+        self._namespace = namespace
+        self._uids: dict[str, str] = {}
+        self._hashes: dict[str, str] = {}
+        self._last = time.monotonic()
+        self._jobs: Counter[tuple[str, str]] = Counter()
+        self.registrations: Counter[str] = Counter()
+        """How many ModelVersions were ever made, by run."""
+        self._unlisten = mirror.listen(namespace, self._hear)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._unlisten()
+
+    def quiet_for(self) -> float:
+        """Return the seconds since anything changed."""
+        return time.monotonic() - self._last
+
+    def jobs(self) -> dict[str, int]:
+        """Return how many Jobs were ever made for the runs that are there, by run and step."""
+        runs = {
+            body["metadata"]["uid"]: body["metadata"]["name"]
+            for body in self._mirror.all(self._namespace, "TrainingRun")
+        }
+        return {
+            f"{runs[uid]}/{step}": count
+            for (uid, step), count in sorted(self._jobs.items())
+            if uid in runs
+        }
+
+    def snapshot(self) -> Snapshot:
+        """Return all that is there, without what differs between two equal runs."""
+        return {
+            self._plain(f"{body['kind']}/{body['metadata']['name']}"): self._plain(_trimmed(body))
+            for body in self._mirror.all(self._namespace)
+        }
+
+    def _hear(self, event: Mapping[str, Any]) -> None:
+        self._last = time.monotonic()
+        body = event["object"]
+        meta = body["metadata"]
+        # Its hash is over addresses too, which the API server chose.
+        if config := (meta.get("annotations") or {}).get(CONFIG_ANNOTATION):
+            self._hashes[config.partition(" ")[0]] = "<config>"
+        if event["type"] != "ADDED" or meta["uid"] in self._uids:
+            return
+        name = f"{body['kind']} {meta['name']}"
+        self._uids[meta["uid"]] = f"<uid of {name}>"
+        for owner in meta.get("ownerReferences") or ():
+            # Children of a run are told apart from those of an earlier one by a hash of its uid.
+            hashed = _HASH.search(meta["name"])
+            if hashed and owner["kind"] == "TrainingRun":
+                self._hashes[hashed[1]] = "<hash>"
+        if body["kind"] == "Secret" and (hashed := _HASH.search(meta["name"])):
+            self._hashes[hashed[1]] = "<hash>"
+        if body["kind"] == "Job":
+            self._jobs[meta["ownerReferences"][0]["uid"], meta["labels"][LABEL_STEP]] += 1
+        if body["kind"] == "ModelVersion":
+            self.registrations[self._uids.get(body["spec"]["lineage"]["run"]["uid"], "?")] += 1
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {self._plain(key): self._plain(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self._plain(one) for one in value]
+        if not isinstance(value, str):
+            return value
+        text = _CLUSTER_IP.sub("<ip>", _TIME.sub("<time>", value))
+        # The names of uids hold hashes themselves: those come second.
+        for found, name in (*self._uids.items(), *self._hashes.items()):
+            text = text.replace(found, name)
+        return text.replace(self._namespace, "<namespace>")
+
+
+def _trimmed(body: Mapping[str, Any]) -> dict[str, Any]:
+    kept = dict(body)
+    kept["metadata"] = {k: v for k, v in body["metadata"].items() if k not in _OWN}
+    if body["kind"] == "Secret":
+        # A login is random; that it has all three keys is what counts.
+        is_login = "htpasswd" in body["data"]
+        kept["data"] = sorted(body["data"]) if is_login else _decoded(body["data"])
+    if body["kind"] == "Service":
+        kept["spec"] = {k: v for k, v in body["spec"].items() if not k.startswith("clusterIP")}
+    if body["kind"] == "Job":
+        # The API server writes the Job's uid into its selector and its Pods' labels.
+        kept["spec"] = {k: v for k, v in body["spec"].items() if k != "selector"}
+    return kept
+
+
+def _decoded(data: Mapping[str, str]) -> dict[str, str]:
+    return {name: base64.b64decode(text).decode() for name, text in data.items()}
+
+
+def difference(one: Snapshot, other: Snapshot) -> str:
+    """Return the first few places where two snapshots differ; empty if they do not."""
+    found: list[str] = []
+    _compare("", one, other, found)
+    return "; ".join(found[:4])
+
+
+def _compare(path: str, one: Any, other: Any, found: list[str]) -> None:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in sorted({*one, *other}, key=str):
+            if key not in one or key not in other:
+                found.append(f"{path}.{key} is {'new' if key in other else 'missing'}")
+            else:
+                _compare(f"{path}.{key}", one[key], other[key], found)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for index, (left, right) in enumerate(zip(one, other, strict=True)):
+            _compare(f"{path}[{index}]", left, right, found)
+    elif one != other:
+        found.append(f"{path}: {str(one)[:100]!r} became {str(other)[:100]!r}")

@@ -1,0 +1,183 @@
+"""Stories of ModelDeployments."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from crash.scenario import Move, Scenario, Stage
+from crash.standin.jobs import Script
+
+_NAME = "endpoint"
+Do = Callable[[Stage], Awaitable[None]]
+When = Callable[[Stage], bool]
+
+
+def _version(number: int) -> Do:
+    digest = hashlib.sha256(f"diabetes {number}".encode()).hexdigest()
+    spec = {
+        "model": "diabetes",
+        "version": str(number),
+        "digest": f"sha256:{digest}",
+        "format": "onnx",
+        "contract": "data-matrix",
+        "registry": "default",
+        "location": "http://comal-registry-default:5001/models/diabetes",
+        "lineage": {"run": {"name": f"run-{number}", "uid": f"uid-{number}"}},
+    }
+    return lambda stage: stage.create("ModelVersion", f"diabetes-v{number}", spec)
+
+
+def _versions(*numbers: int) -> tuple[Move, ...]:
+    return tuple(Move(_version(number)) for number in numbers)
+
+
+def _deploy(**model: Any) -> Do:
+    spec = {
+        "model": {"name": "diabetes", **(model or {"version": "1"})},
+        "replicas": 1,
+        "predictor": {"startupTimeout": "15s"},
+        "rollout": {
+            "steps": [{"percent": "10", "for": "5s"}, {"percent": "50", "for": "5s"}],
+            "drain": "2s",
+            "bake": "5s",
+        },
+    }
+    return lambda stage: stage.create("ModelDeployment", _NAME, spec)
+
+
+def _wants(version: str) -> Do:
+    spec = {"model": {"version": version}}
+    return lambda stage: stage.change("ModelDeployment", _NAME, spec)
+
+
+def _status(stage: Stage) -> dict[str, Any]:
+    return (stage.get("ModelDeployment", _NAME) or {}).get("status") or {}
+
+
+def _serves(version: int) -> When:
+    """Return the predicate that this version serves and everything has come to rest."""
+
+    def holds(stage: Stage) -> bool:
+        status = _status(stage)
+        serves = (status.get("stable") or {}).get("modelVersion") == f"diabetes-v{version}"
+        at_work = any(status.get(one) for one in ("candidate", "previous", "draining"))
+        return serves and not at_work
+
+    return holds
+
+
+def _is_ready(version: int) -> When:
+    """Return the predicate that this version serves, is Ready, and nothing is under way."""
+
+    def holds(stage: Stage) -> bool:
+        return _serves(version)(stage) and stage.condition("ModelDeployment", _NAME, "Ready")
+
+    return holds
+
+
+def _has_weight(version: int, weight: str) -> When:
+    def holds(stage: Stage) -> bool:
+        status = _status(stage)
+        named = (status.get("candidate") or {}).get("modelVersion") == f"diabetes-v{version}"
+        return named and status.get("weight") == weight
+
+    return holds
+
+
+def _is_waiting(stage: Stage) -> bool:
+    return bool(_status(stage).get("conditions"))
+
+
+def _is_gone(stage: Stage) -> bool:
+    return stage.get("ModelDeployment", _NAME) is None
+
+
+def _deletes(kind: str, name: str) -> Do:
+    return lambda stage: stage.delete(kind, name)
+
+
+async def _scorer_dies(stage: Stage) -> None:
+    for pod in stage.all("Pod"):
+        if pod["metadata"]["labels"]["app.kubernetes.io/component"] == "scorer":
+            await stage.delete("Pod", pod["metadata"]["name"])
+            return
+
+
+SERVING = (
+    Scenario(name="deploy first", moves=(*_versions(1), Move(_deploy())), goal=_is_ready(1)),
+    Scenario(
+        name="model comes late",
+        moves=(Move(_deploy()), Move(_version(1), _is_waiting)),
+        goal=_is_ready(1),
+    ),
+    Scenario(
+        name="canary promoted",
+        moves=(*_versions(1, 2), Move(_deploy()), Move(_wants("2"), _is_ready(1))),
+        goal=_is_ready(2),
+    ),
+    Scenario(
+        name="latest follows",
+        moves=(*_versions(1), Move(_deploy(latest=True)), Move(_version(2), _is_ready(1))),
+        goal=_is_ready(2),
+    ),
+    Scenario(
+        name="candidate never ready",
+        moves=(*_versions(1, 2), Move(_deploy()), Move(_wants("2"), _is_ready(1))),
+        goal=lambda stage: bool(_status(stage).get("rejected")) and _serves(1)(stage),
+        script=Script(never_ready=frozenset({"2"})),
+    ),
+    Scenario(
+        name="third version midway",
+        moves=(
+            *_versions(1, 2, 3),
+            Move(_deploy()),
+            Move(_wants("2"), _is_ready(1)),
+            Move(_wants("3"), _has_weight(2, "10")),
+        ),
+        goal=_is_ready(3),
+    ),
+    Scenario(
+        name="back to stable",
+        moves=(
+            *_versions(1, 2),
+            Move(_deploy()),
+            Move(_wants("2"), _is_ready(1)),
+            Move(_wants("1"), _has_weight(2, "10")),
+        ),
+        goal=_is_ready(1),
+    ),
+    Scenario(
+        name="endpoint deleted midway",
+        moves=(
+            *_versions(1, 2),
+            Move(_deploy()),
+            Move(_wants("2"), _is_ready(1)),
+            Move(_deletes("ModelDeployment", _NAME), _has_weight(2, "10")),
+            Move(_deploy(), _is_gone),
+        ),
+        goal=_is_ready(1),
+    ),
+    Scenario(
+        name="scoring Pod dies",
+        moves=(
+            *_versions(1, 2),
+            Move(_deploy()),
+            Move(_wants("2"), _is_ready(1)),
+            Move(_scorer_dies, _has_weight(2, "10")),
+        ),
+        goal=_is_ready(2),
+    ),
+    Scenario(
+        name="router deleted",
+        moves=(
+            *_versions(1),
+            Move(_deploy()),
+            Move(_deletes("Deployment", f"{_NAME}-router"), _is_ready(1)),
+        ),
+        goal=lambda stage: (
+            _is_ready(1)(stage) and stage.get("Deployment", f"{_NAME}-router") is not None
+        ),
+    ),
+)

@@ -1,0 +1,106 @@
+"""The cluster around the operator: Jobs end, claims bind, Deployments get Pods, orphans go.
+
+Stand-ins, for speed: a crash scenario takes a second, where real Pods would take minutes. The API
+server is real, so creation, conflicts, preconditions and admission are; the real kubelet and
+controllers are in the cluster stories.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from crash.cluster import Cluster, Mirror
+from crash.standin.deployments import Kubelet, sync_deployment, sync_slices
+from crash.standin.garbage import orphans
+from crash.standin.jobs import carry_out_job, step_of
+
+LABEL_RUN = "comal.dev/training-run"
+
+
+class Controllers:
+    """Acts on one namespace's events until closed."""
+
+    def __init__(self, cluster: Cluster, mirror: Mirror, namespace: str, kubelet: Kubelet) -> None:
+        self._cluster = cluster
+        self._mirror = mirror
+        self._namespace = namespace
+        self._kubelet = kubelet
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._syncing: dict[str, bool] = {}
+        self._gone: set[str] = set()
+        self._attempts: dict[tuple[str, str], int] = {}
+        self._unlisten = mirror.listen(namespace, self._hear)
+        self.faults: list[BaseException] = []
+
+    def is_idle(self) -> bool:
+        """Return whether nothing is under way."""
+        return not self._tasks
+
+    async def close(self) -> None:
+        """Stop acting."""
+        self._unlisten()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _hear(self, event: Mapping[str, Any]) -> None:
+        body, kind = event["object"], event["object"]["kind"]
+        if event["type"] == "DELETED":
+            self._gone.add(body["metadata"]["uid"])
+        lost = orphans(
+            [body] if event["type"] != "DELETED" else self._mirror.all(self._namespace), self._gone
+        )
+        for orphan in lost:
+            self._spawn(self._cluster.delete(orphan))
+        if event["type"] == "ADDED" and kind == "Job":
+            self._start_job(body)
+        if event["type"] == "ADDED" and kind == "PersistentVolumeClaim":
+            self._spawn(self._cluster.merge(body, {"status": {"phase": "Bound"}}, "status"))
+        if kind == "PersistentVolumeClaim" and body["metadata"].get("deletionTimestamp"):
+            # The protection of claims that are in use; ours never are.
+            self._spawn(self._cluster.merge(body, {"metadata": {"finalizers": None}}))
+        if kind in ("Deployment", "Pod", "Service"):
+            self._sync_soon("Deployment", self._sync_deployments())
+        if kind in ("Pod", "Service"):
+            self._sync_soon("EndpointSlice", self._sync_slices())
+
+    def _start_job(self, job: dict[str, Any]) -> None:
+        key = (job["metadata"]["labels"][LABEL_RUN], step_of(job))
+        attempt = self._attempts.get(key, 0)
+        self._attempts[key] = attempt + 1
+        ending = self._kubelet.script.ending(*key, attempt)
+        self._spawn(carry_out_job(self._cluster, job, ending, attempt))
+
+    def _sync_soon(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` unless it runs already; then once more after that."""
+        if what in self._syncing:
+            self._syncing[what] = True
+            work.close()
+            return
+        self._syncing[what] = False
+        self._spawn(self._sync(what, work))
+
+    async def _sync(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        await work
+        if self._syncing.pop(what):
+            again = self._sync_deployments() if what == "Deployment" else self._sync_slices()
+            self._sync_soon(what, again)
+
+    async def _sync_deployments(self) -> None:
+        for deployment in list(self._mirror.all(self._namespace, "Deployment")):
+            await sync_deployment(self._cluster, self._mirror, deployment, self._kubelet)
+
+    async def _sync_slices(self) -> None:
+        await sync_slices(self._cluster, self._mirror, self._namespace)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self.faults.append(fault)

@@ -1,0 +1,155 @@
+"""Stands in for the Job controller and a kubelet: every Job gets one Pod that ends as scripted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from comal_operator.core.names import LABEL_STEP
+from crash.cluster import Body, Cluster
+
+_NOW = "2026-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a step's container ends; one that `stays` runs until its Job is deleted."""
+
+    exit_code: int = 0
+    message: str = ""
+    stays: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """How the containers of a scenario end, by run and step; all others succeed."""
+
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    """The mse that `collect` reports, by run."""
+    endings: Mapping[tuple[str, str], tuple[Ending, ...]] = field(default_factory=dict)
+    """By run and step, for its first Job, its second, and so on."""
+    never_ready: frozenset[str] = frozenset()
+    """Model versions whose scoring Pods never become ready."""
+
+    def ending(self, run: str, step: str, attempt: int) -> Ending:
+        """Return how the step's container ends in its `attempt`-th Job, counted from 0."""
+        given = self.endings.get((run, step), ())
+        return given[attempt] if attempt < len(given) else Ending(message=self._report(run, step))
+
+    def _report(self, run: str, step: str) -> str:
+        if step == "collect":
+            return json.dumps({"metrics": {"mse": self.metrics.get(run, "100")}, "error": None})
+        if step == "convert":
+            return json.dumps(_CONVERTED)
+        if step == "register":
+            digest = hashlib.sha256(run.encode()).hexdigest()
+            return json.dumps({"digest": f"sha256:{digest}", "size": 1, "files": 1, "error": None})
+        return ""
+
+
+_CONVERTED: Body = {
+    "format": "onnx",
+    "sourceFormat": "sklearn-joblib",
+    "contract": "data-matrix",
+    "parity": {"maxDifference": "1e-06", "samples": 20, "proved": True},
+    "signature": {
+        "inputs": [{"name": "data", "dtype": "float32", "shape": [-1, 10]}],
+        "outputs": [{"name": "result", "dtype": "float32", "shape": [-1, 1]}],
+    },
+    "labels": [],
+    "error": None,
+}
+
+
+async def carry_out_job(cluster: Cluster, job: Body, ending: Ending, attempt: int) -> None:
+    """Make the Job's Pod and let both end."""
+    pod = await cluster.create(_pod(job, attempt))
+    if pod is None:
+        return
+    await cluster.merge(job, {"status": _running(job)}, "status")
+    if ending.stays:
+        await cluster.merge(pod, {"status": {"phase": "Running", "startTime": _NOW}}, "status")
+        return
+    await cluster.merge(pod, {"status": _pod_status(job, ending)}, "status")
+    await cluster.merge(job, {"status": _ended(job, ending)}, "status")
+
+
+def step_of(job: Mapping[str, Any]) -> str:
+    """Return the step that a Job carries out."""
+    name: str = job["metadata"]["labels"][LABEL_STEP]
+    return name
+
+
+def _pod(job: Body, attempt: int) -> Body:
+    template, meta = job["spec"]["template"], job["metadata"]
+    # The real controller adds five letters by chance; ours must end alike, killed or not.
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{meta['name'][:57]}-{attempt}",
+            "namespace": meta["namespace"],
+            "labels": template["metadata"]["labels"],
+            "ownerReferences": [controlled_by(job)],
+        },
+        "spec": template["spec"],
+    }
+
+
+def controlled_by(owner: Mapping[str, Any]) -> Body:
+    """Return the reference that a controller puts on what it makes."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def _pod_status(job: Body, ending: Ending) -> Body:
+    terminated = {
+        "exitCode": ending.exit_code,
+        "reason": "Completed" if ending.exit_code == 0 else "Error",
+        "message": ending.message,
+        "startedAt": _NOW,
+        "finishedAt": _NOW,
+    }
+    containers = [
+        {
+            "name": container["name"],
+            "image": container["image"],
+            "imageID": "",
+            "ready": False,
+            "restartCount": 0,
+            "state": {"terminated": terminated},
+        }
+        for container in job["spec"]["template"]["spec"]["containers"]
+    ]
+    phase = "Succeeded" if ending.exit_code == 0 else "Failed"
+    return {"phase": phase, "startTime": _NOW, "containerStatuses": containers}
+
+
+def _running(job: Body) -> Body:
+    return {"startTime": job["metadata"]["creationTimestamp"], "active": 1, "ready": 0}
+
+
+def _ended(job: Body, ending: Ending) -> Body:
+    since = job["metadata"]["creationTimestamp"]
+    first, last = ("SuccessCriteriaMet", "Complete")
+    if ending.exit_code:
+        first, last = "FailureTarget", "Failed"
+    conditions = [
+        {"type": kind, "status": "True", "reason": "Scripted", "message": "", **_times(since)}
+        for kind in (first, last)
+    ]
+    counts = {"failed": 1} if ending.exit_code else {"succeeded": 1, "completionTime": since}
+    return {"active": 0, "ready": 0, "conditions": conditions, "terminating": 0, **counts}
+
+
+def _times(since: str) -> Body:
+    return {"lastProbeTime": since, "lastTransitionTime": since}

@@ -1,0 +1,72 @@
+"""Stands in for Envoy: each router runs what its Secret says, a moment after that was written."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from comal_operator.core.plan import RouterVersions
+from comal_operator.core.serving.acknowledgement import traffic_of
+from crash.cluster import Mirror
+
+# Seconds until the first router follows, and how much later each other one does.
+_LAG = 0.1
+_LATER = 0.1
+_ENDPOINTS = "endpoints.json"
+
+
+class Routers:
+    """All routers of a namespace, and watch over who is given traffic before they followed."""
+
+    def __init__(self, mirror: Mirror, namespace: str) -> None:
+        self._written: list[tuple[float, str]] = []
+        self._shares: dict[str, dict[str, Decimal]] = {}
+        self.overtaken: list[str] = []
+        """Shares that rose before every router ran the last ones."""
+        self._unlisten = mirror.listen(namespace, self._hear)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._unlisten()
+
+    async def ask(self, question: RouterVersions) -> Mapping[str, str] | None:
+        """Answer as that router does; None before it has any configuration."""
+        version = self._running(int(question.pod.rpartition("-")[2]))
+        return {"endpoints": version} if version else None
+
+    def _running(self, router: int) -> str | None:
+        lag = _LAG + router * _LATER
+        old = [text for when, text in self._written if time.monotonic() - when >= lag]
+        return old[-1] if old else None
+
+    def _hear(self, event: Mapping[str, Any]) -> None:
+        body = event["object"]
+        if body["kind"] == "Secret" and _ENDPOINTS in (body.get("data") or {}):
+            files = json.loads(base64.b64decode(body["data"][_ENDPOINTS]))
+            self._written.append((time.monotonic(), files["version_info"]))
+        if body["kind"] == "ModelDeployment":
+            self._judge(body)
+
+    def _judge(self, mdep: Mapping[str, Any]) -> None:
+        """See whether a share rose from one that not every router runs yet."""
+        status = mdep.get("status") or {}
+        shares = {
+            one["revision"]: Decimal(one["percent"])
+            for one in status.get("traffic") or ()
+            if "percent" in one
+        }
+        uid = mdep["metadata"]["uid"]
+        before = self._shares.get(uid, {})
+        self._shares[uid] = shares
+        rising = (status.get("candidate") or {}).get("revision", "")
+        if not 0 < before.get(rising, Decimal(0)) < shares.get(rising, Decimal(0)):
+            return
+        for router in range(2):
+            runs = traffic_of(self._running(router) or "")
+            if Decimal(runs.get(rising, "0")) < before[rising]:
+                said = f"router {router} runs {runs} when {rising} rises from {before[rising]}"
+                self.overtaken.append(f"{said} to {shares[rising]}")
