@@ -64,6 +64,7 @@ generate: ## CRDs and RBAC, from the types and the calls
 
 .PHONY: verify
 verify: ## lint, types, import contracts, spelling
+	@mkdir -p .build
 	@$(VENV)/ruff format --check -q operator trainer scorer hack tests
 	@$(VENV)/ruff check -q operator trainer scorer hack tests
 	@$(VENV)/mypy operator/comal_operator trainer/comal_trainer scorer/comal_scorer
@@ -73,7 +74,7 @@ verify: ## lint, types, import contracts, spelling
 
 .PHONY: unit
 unit: ## what needs no cluster: decisions, trainer, scorer, router
-	@$(VENV)/pytest -q tests/unit tests/router
+	@$(VENV)/pytest -q -n 2 tests/unit tests/router
 
 .PHONY: apiserver
 apiserver: ## a real API server: CRDs, wrong manifests, admission, the shell
@@ -91,4 +92,5 @@ crash: ## the crash harness as CI runs it: 100 kills, and planted bugs that it m
 
 .PHONY: stories
 stories: ## the user's stories on the cluster, with the operator installed
-	@$(VENV)/pytest -q tests/cluster
+	@$(VENV)/pytest -q -n 2 tests/cluster --ignore tests/cluster/test_zz_permissions.py
+	@$(VENV)/pytest -q tests/cluster/test_zz_permissions.py

@@ -10,7 +10,11 @@ from cluster.paths import REPOSITORY, places
 from cluster.tools import unpack
 
 VENV = REPOSITORY / ".venv"
-CONSTRAINTS = REPOSITORY / "hack" / "images" / "constraints.txt"
+# The images' pins and our own.
+CONSTRAINTS = (
+    REPOSITORY / "hack" / "images" / "constraints.txt",
+    REPOSITORY / "hack" / "dev" / "constraints.txt",
+)
 
 # Servers and checkers that tests start; unpacked, since their packages would start services.
 PROGRAMS = ("docker-registry", "promtool")
@@ -45,13 +49,14 @@ def _prepare_venv() -> None:
     install: list[str | Path] = [python, "-m", "uv", "pip", "install", "-q", "--python", python]
     extras = f"{REPOSITORY}[operator,trainer,scorer]"
     group = f"{REPOSITORY / 'pyproject.toml'}:dev"
-    run([*install, "-c", CONSTRAINTS, "-e", extras, "--group", group])
+    pins = [part for path in CONSTRAINTS for part in ("-c", path)]
+    run([*install, *pins, "-e", extras, "--group", group])
     stamp.write_text(wanted)
 
 
 def _inputs() -> str:
-    """Return a digest of what the environment is made of: the two files and this Python."""
+    """Return a digest of what the environment is made of: its files and this Python."""
     digest = hashlib.sha256(sys.version.encode())
-    for path in (REPOSITORY / "pyproject.toml", CONSTRAINTS):
+    for path in (REPOSITORY / "pyproject.toml", *CONSTRAINTS):
         digest.update(Path(path).read_bytes())
     return digest.hexdigest()
