@@ -261,6 +261,14 @@ def test_columns_must_be_those_of_the_model(settings: Settings) -> None:
     refused(convert(settings), Reason.MODEL_INVALID, "3 columns", "fitted on 2")
 
 
+def test_outputs_must_be_those_of_the_model(settings: Settings) -> None:
+    outputs = [{"name": "answer", "dtype": "float32", "shape": [-1, 4]}]
+    signature = {"inputs": CARD["signature"]["inputs"], "outputs": outputs}
+    folder = model_folder(settings, format="onnx", file="model.onnx", signature=signature)
+    linear_onnx(folder / "model.onnx")
+    refused(convert(settings), Reason.MODEL_INVALID, "answer", "[-1, 4]", "1 numbers")
+
+
 def test_an_onnx_file_may_not_point_elsewhere_or_fix_its_batch(settings: Settings) -> None:
     folder = model_folder(settings, format="onnx", file="model.onnx")
     linear_onnx(folder / "model.onnx", external=True)

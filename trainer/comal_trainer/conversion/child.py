@@ -6,7 +6,13 @@ from pathlib import Path
 
 from comal_trainer.contract import SERVING_FILE, Parity, Reason
 from comal_trainer.conversion.outcome import Outcome, write_outcome
-from comal_trainer.conversion.parity import Conversion, onnx_answers, parity_of, read_samples
+from comal_trainer.conversion.parity import (
+    Conversion,
+    check_answers,
+    onnx_answers,
+    parity_of,
+    read_samples,
+)
 from comal_trainer.failure import JobFailure
 from comal_trainer.model_card import ModelCard, read_card
 
@@ -32,7 +38,10 @@ def _converted(folder: Path) -> Parity:
     source, target = folder / card.file, folder / SERVING_FILE
     target.parent.mkdir(exist_ok=True)
     expected = _source_format(card)(source, target, card.signature.inputs[0], samples)
-    return parity_of(expected, onnx_answers(target, samples))
+    answers = onnx_answers(target, samples)
+    if answers is not None:
+        check_answers(answers, card.signature.outputs[0])
+    return parity_of(expected, answers)
 
 
 def _source_format(card: ModelCard) -> Conversion:

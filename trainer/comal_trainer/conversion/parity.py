@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -78,6 +79,15 @@ def onnx_answers(path: Path, samples: Array | None) -> Array | None:
     if together.shape[0] != rows.shape[0] or first.shape[0] != 1:
         raise _failed("the model's first output has not one row for each input")
     return together
+
+
+def check_answers(answers: Array, promised: Tensor) -> None:
+    """Raise JobFailure (ModelInvalid) when the answers have not the size that the card promises."""
+    # Sizes only: one number for each row may be a column or not.
+    wanted, found = math.prod(promised.shape[1:]), math.prod(answers.shape[1:])
+    if -1 not in promised.shape[1:] and wanted != found:
+        told = f"{list(promised.shape)}, the model answers {found} numbers for each row"
+        invalid(f"model.yaml: signature: the output {promised.name!r:.80} is {told}")
 
 
 def parity_of(expected: Array | None, answered: Array | None) -> Parity:
