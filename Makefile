@@ -84,11 +84,12 @@ KILLS ?= 100
 
 .PHONY: rel-crash
 rel-crash: ## kill the operator around its writes (KILLS=1000) and compare how things end
-	@$(VENV)/python -m rel_crash --kills $(KILLS)
+	@PYTHONPATH=hack:tests $(VENV)/python -m crash --kills $(KILLS)
 
 .PHONY: crash
 crash: ## the crash harness as CI runs it: 100 kills, and planted bugs that it must see
-	@$(VENV)/pytest -q tests/crash
+	@PYTHONPATH=hack:tests $(VENV)/python -m crash --kills 100
+	@PYTHONPATH=hack:tests $(VENV)/python -m crash --mutants
 
 .PHONY: stories
 stories: ## the user's stories on the cluster, with the operator installed
