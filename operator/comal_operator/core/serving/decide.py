@@ -7,15 +7,13 @@ from datetime import datetime, timedelta
 from comal_operator.core.plan import Manifest, Plan, Seen, Settings
 from comal_operator.core.serving.looked import Looked, look
 from comal_operator.core.serving.relevant import RELEVANT
-from comal_operator.core.serving.rollout import drained, next_moment
+from comal_operator.core.serving.rollout import drained, is_due, next_moment
 from comal_operator.core.serving.status import status_of, write_if_new
 from comal_operator.core.serving.upkeep import Upkeep
 from comal_operator.core.serving.verdict import verdict_on
 
 __all__ = ["RELEVANT", "plan_model_deployment"]
 
-# Routers follow within half a second when all is well.
-_ASK_AGAIN = timedelta(seconds=1)
 _SOON = timedelta(milliseconds=10)
 
 
@@ -37,20 +35,26 @@ def plan_model_deployment(mdep: Manifest, seen: Seen, *, now: datetime, settings
     if upkept:
         return Plan(actions=(*upkept, *status))
     if _must_ask(looked, now) and looked.told is None:
-        return Plan(questions=looked.routers.questions(), requeue_after=_ASK_AGAIN)
+        return Plan(questions=looked.routers.questions(), requeue_after=looked.patience(now))
     late = (*upkeep.tell_again(now), *upkeep.retirements(now), *upkeep.history())
     return Plan(actions=(*late, *status), requeue_after=_again(looked, now))
 
 
 def _must_ask(looked: Looked, now: datetime) -> bool:
     """Return whether anything hangs on what the routers run."""
-    memory = looked.memory
-    return not memory.is_acknowledged or bool(drained(memory, looked.schedule, now))
+    memory, schedule = looked.memory, looked.schedule
+    return (
+        not memory.is_acknowledged
+        or bool(drained(memory, schedule, now))
+        or is_due(memory, looked.revisions, schedule, now)
+    )
 
 
 def _again(looked: Looked, now: datetime) -> timedelta | None:
     """Return when to look again without being woken."""
-    if _must_ask(looked, now) and (looked.routers.ready or looked.routers.leaving):
-        return _ASK_AGAIN
     moment = next_moment(looked.memory, looked.schedule, looked.revisions, now)
-    return None if moment is None else max(moment - now, _SOON)
+    again = None if moment is None else max(moment - now, _SOON)
+    if _must_ask(looked, now) and (looked.routers.ready or looked.routers.leaving):
+        patience = looked.patience(now)
+        return patience if again is None else min(patience, again)
+    return again

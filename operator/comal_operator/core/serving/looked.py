@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from comal_operator.api.model_deployment import ModelDeployment, ModelDeploymentSpec
+from comal_operator.core.conditions import find, parse_timestamp
 from comal_operator.core.plan import Manifest, Seen
 from comal_operator.core.serving.memory import Memory, recovered, remembered
 from comal_operator.core.serving.observed import (
@@ -22,8 +23,12 @@ from comal_operator.core.serving.resolution import (
     resolve,
 )
 from comal_operator.core.serving.revision import Snapshot, revision_name, snapshots
-from comal_operator.core.serving.rollout import Schedule, Target, advance
+from comal_operator.core.serving.rollout import Target, advance
 from comal_operator.core.serving.router import TRAFFIC_ANNOTATION, router_name
+from comal_operator.core.serving.schedule import Schedule
+
+_ASK_AGAIN = timedelta(seconds=1)
+_ASK_AGAIN_AT_LAST = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,19 @@ class Looked:
         """Whether there is something to write down."""
         return self.memory != self.before
 
+    def patience(self, now: datetime) -> timedelta:
+        """Return how long to wait before the routers are asked or told again.
+
+        They follow within half a second when all is well; one that has not for long is broken, and
+        asking it each second would not mend it.
+        """
+        said = find((self.mdep.get("status") or {}).get("conditions"), "RouteReady")
+        starts = [one.since + self.schedule.drain for one in self.memory.draining if one.since]
+        if said is not None and said["status"] == "False":
+            starts.append(parse_timestamp(said["lastTransitionTime"]))
+        waited = max((now - one for one in starts), default=_ASK_AGAIN)
+        return min(max(waited / 4, _ASK_AGAIN), _ASK_AGAIN_AT_LAST)
+
 
 def look(mdep: Manifest, seen: Seen, now: datetime) -> Looked:
     """Return what one look finds; raise ValidationError for a body that does not parse."""
@@ -64,9 +82,12 @@ def look(mdep: Manifest, seen: Seen, now: datetime) -> Looked:
     told = routers.told(seen)
     before = remembered(status)
     schedule = Schedule.of(spec)
+    memory = _with_news(_whole(before, mdep, seen, known, now), told)
     memory = advance(
-        _with_news(_whole(before, mdep, seen, known, now), told),
+        memory,
         target=_target(revision, known),
+        is_resolved=revision is not None,
+        is_confirmed=bool(told) and all(one == memory.traffic for one in told or ()),
         revisions=revisions,
         schedule=schedule,
         now=now,

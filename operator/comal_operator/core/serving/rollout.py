@@ -10,10 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
-from comal_operator.api.model_deployment import ModelDeploymentSpec, RolloutStep
-from comal_operator.core.durations import parse_duration
 from comal_operator.core.serving.memory import (
     FULL,
     NONE,
@@ -21,11 +18,11 @@ from comal_operator.core.serving.memory import (
     Memory,
     Rejection,
     Role,
-    plain,
     whole_second,
 )
 from comal_operator.core.serving.observed import RevisionSeen
 from comal_operator.core.serving.reasons import RejectionReason as Reason
+from comal_operator.core.serving.schedule import Schedule
 
 _UNSEEN = RevisionSeen()
 
@@ -39,46 +36,6 @@ class Target:
     digest: str
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """The spec's rollout, parsed."""
-
-    steps: tuple[RolloutStep, ...]
-    startup_timeout: timedelta
-    drain: timedelta
-    bake: timedelta
-    deadline: timedelta
-
-    @classmethod
-    def of(cls, spec: ModelDeploymentSpec) -> Schedule:
-        """Return the schedule of `spec`."""
-        rollout = spec.rollout
-        return cls(
-            rollout.steps,
-            parse_duration(spec.predictor.startup_timeout),
-            parse_duration(rollout.drain),
-            parse_duration(rollout.bake),
-            parse_duration(rollout.deadline),
-        )
-
-    @property
-    def shares(self) -> list[str]:
-        """Return every share that a candidate passes, 100 at the end."""
-        named = [plain(Decimal(step.percent)) for step in self.steps]
-        return named if named and named[-1] == FULL else [*named, FULL]
-
-    def hold(self, weight: str) -> timedelta:
-        """Return how long `weight` is held."""
-        for step in self.steps:
-            if Decimal(step.percent) == Decimal(weight):
-                return parse_duration(step.for_)
-        return timedelta(0)
-
-    def after(self, weight: str) -> str:
-        """Return the share that follows `weight`."""
-        return next((one for one in self.shares if Decimal(one) > Decimal(weight)), FULL)
-
-
 Revisions = Mapping[str, RevisionSeen]
 
 
@@ -86,18 +43,25 @@ def advance(
     memory: Memory,
     *,
     target: Target | None,
+    is_resolved: bool,
+    is_confirmed: bool,
     revisions: Revisions,
     schedule: Schedule,
     now: datetime,
 ) -> Memory:
     """Return what to remember next; the same if there is nothing to do yet.
 
-    `target` is None while nobody knows what the spec wants: then no share rises.
+    `target` is None until the wanted revision has its snapshot; `is_resolved` tells whether there
+    is a model at all. Without one, what the spec wants is surely not the candidate.
+    `is_confirmed` tells that all routers were asked just now and run what is remembered: one that
+    was away when the others acknowledged may be back with older shares.
     """
+    if not is_resolved and memory.stable is not None:
+        memory = _without_candidate(memory)
     if target is not None:
         memory = _reconsider(memory, target, now)
         memory = _judge(memory, revisions, schedule, now)
-        memory = _raise(memory, revisions, schedule, now)
+        memory = _raise(memory, is_confirmed, revisions, schedule, now)
     memory = _end_of_bake(memory, schedule, now)
     memory = _strays(memory, revisions)
     return _drain(memory, revisions, now)
@@ -194,7 +158,8 @@ def _verdict(
     pods = f"{seen.ready} of {seen.wanted} Pods are ready{why}"
     if seen.problem is not None and seen.problem.final:
         return seen.problem.reason, seen.problem.message
-    if now >= candidate.since + schedule.deadline and not _is_done(memory, seen, schedule, now):
+    is_almost_there = memory.weight == FULL and is_due(memory, revisions, schedule, now)
+    if now >= candidate.since + schedule.deadline and not is_almost_there:
         share = memory.weight or NONE
         return (
             Reason.DEADLINE_EXCEEDED,
@@ -217,7 +182,17 @@ def _text(length: timedelta) -> str:
     return f"{length.total_seconds():g}s"
 
 
-def _raise(memory: Memory, revisions: Revisions, schedule: Schedule, now: datetime) -> Memory:
+def is_due(memory: Memory, revisions: Revisions, schedule: Schedule, now: datetime) -> bool:
+    """Return whether the candidate may go on as soon as the routers confirm its share."""
+    candidate = memory.candidate
+    if candidate is None or not _is_held(memory, schedule, now):
+        return False
+    return revisions.get(candidate.revision, _UNSEEN).is_available
+
+
+def _raise(
+    memory: Memory, is_confirmed: bool, revisions: Revisions, schedule: Schedule, now: datetime
+) -> Memory:
     """Give the candidate its next share, or what it has worked for."""
     candidate = memory.candidate
     if candidate is None:
@@ -233,13 +208,11 @@ def _raise(memory: Memory, revisions: Revisions, schedule: Schedule, now: dateti
         if not memory.is_acknowledged:
             return memory
         memory = replace(memory, step_since=whole_second(now))
-    if _is_done(memory, seen, schedule, now):
-        return _promoted(memory, candidate, now)
     weight = memory.weight
-    if weight is None or weight == FULL or not _is_held(memory, schedule, now):
+    if weight is None or not is_confirmed or not is_due(memory, revisions, schedule, now):
         return memory
-    if not seen.is_available:
-        return memory
+    if weight == FULL:
+        return _promoted(memory, candidate, now)
     return replace(memory, weight=schedule.after(weight), step_since=None)
 
 
@@ -249,10 +222,6 @@ def _is_held(memory: Memory, schedule: Schedule, now: datetime) -> bool:
         return False
     hold = schedule.hold(memory.weight)
     return not hold or now >= memory.step_since + hold
-
-
-def _is_done(memory: Memory, seen: RevisionSeen, schedule: Schedule, now: datetime) -> bool:
-    return memory.weight == FULL and seen.is_available and _is_held(memory, schedule, now)
 
 
 def _promoted(memory: Memory, candidate: Role, now: datetime) -> Memory:

@@ -203,7 +203,7 @@ class Upkeep:
             for pod, traffic in zip(looked.routers.ready, told, strict=False)
             if traffic is not None
             and traffic != wanted
-            and now >= (touched(pod)[1] or now) + _TELL_AGAIN
+            and now >= (touched(pod)[1] or now) + max(_TELL_AGAIN, looked.patience(now))
             and self._may(pod)
         )
         return (Apply(behind),) if behind else ()
