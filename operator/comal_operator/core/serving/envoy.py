@@ -67,7 +67,7 @@ def router_config(routing: Routing, places: Places) -> RouterConfig:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, indent=1, sort_keys=True)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def _bootstrap(places: Places) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from comal_operator.api.model_deployment import ModelDeployment, ModelDeploymentSpec
+from comal_operator.core.children import is_ours
 from comal_operator.core.conditions import find, parse_timestamp
 from comal_operator.core.plan import Manifest, Seen
 from comal_operator.core.serving.memory import Memory, recovered, remembered
@@ -43,6 +44,8 @@ class Looked:
     snapshots: Mapping[str, Snapshot]
     revisions: Mapping[str, RevisionSeen]
     routers: RoutersSeen
+    has_service: bool
+    """Whether callers have the one name that leads to the routers."""
     told: list[Mapping[str, str] | None] | None
     """What each router that callers reach runs (None: silent); None if not all were asked yet."""
     schedule: Schedule
@@ -100,6 +103,7 @@ def look(mdep: Manifest, seen: Seen, now: datetime) -> Looked:
         snapshots=known,
         revisions=revisions,
         routers=routers,
+        has_service=_has_service(mdep, seen),
         told=told,
         schedule=schedule,
         before=before,
@@ -116,6 +120,11 @@ def resolved_on_wire(looked: Looked) -> dict[str, str] | None:
         "modelVersion": looked.model.model_version,
         "digest": looked.model.digest,
     }
+
+
+def _has_service(mdep: Manifest, seen: Seen) -> bool:
+    service = seen.get("Service", mdep["metadata"]["name"])
+    return service is not None and is_ours(service, mdep)
 
 
 def _target(revision: str | None, known: Mapping[str, Snapshot]) -> Target | None:

@@ -62,3 +62,4 @@ class AvailableReason(StrEnum):
     NO_ROUTER_READY = "NoRouterReady"
     NO_POD_READY = "NoPodReady"
     NOTHING_DEPLOYED = "NothingDeployed"
+    NO_SERVICE = "NoService"

@@ -80,6 +80,9 @@ def _available(looked: Looked) -> dict[str, Any]:
     routers, pods = len(looked.routers.ready), answering(looked)
     if not looked.memory.traffic:
         return condition("Available", False, AvailableReason.NOTHING_DEPLOYED, "nothing serves yet")
+    if not looked.has_service:
+        text = f"there is no Service {looked.mdep['metadata']['name']} of ours"
+        return condition("Available", False, AvailableReason.NO_SERVICE, text)
     if not routers:
         return condition("Available", False, AvailableReason.NO_ROUTER_READY, "no router is ready")
     if not pods:

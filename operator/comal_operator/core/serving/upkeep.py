@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from comal_operator.core.children import differs, is_ours
 from comal_operator.core.durations import parse_duration
@@ -58,9 +59,9 @@ class Upkeep:
     def actions(self, now: datetime) -> tuple[Action, ...]:
         """Return what brings the children to what is remembered; shares and scales never mix."""
         groups = (
-            self._missing(self._surroundings()),
+            self._missing(self._surroundings),
             self._snapshot(),
-            self._missing(self._revisions()),
+            self._missing(self._revisions),
             self._routers(),
             self._touches(now),
         )
@@ -69,7 +70,7 @@ class Upkeep:
     def strangers(self) -> list[str]:
         """Return whose names we need and somebody else has."""
         mdep = self.looked.mdep
-        wanted = [*self._surroundings(), *self._revisions(), self._router()]
+        wanted = [*self._surroundings, *self._revisions, self._router]
         snapshot = self._wanted_snapshot()
         wanted += [snapshot] if snapshot is not None else []
         return [
@@ -98,6 +99,7 @@ class Upkeep:
         needed = tuple(one for one in manifests if self._needs(one))
         return (Apply(needed),) if needed else ()
 
+    @cached_property
     def _surroundings(self) -> tuple[Manifest, ...]:
         mdep = self.looked.mdep
         return (
@@ -120,6 +122,7 @@ class Upkeep:
             return ()
         return (Create(wanted),)
 
+    @cached_property
     def _revisions(self) -> list[Manifest]:
         """Return the children of the revisions in use; those that drain keep what they have."""
         looked = self.looked
@@ -131,6 +134,7 @@ class Upkeep:
                 found.append(revision_deployment(looked.mdep, snapshot, looked.spec.replicas))
         return found
 
+    @cached_property
     def routing(self) -> Routing:
         """Return what the routers shall follow."""
         looked = self.looked
@@ -155,29 +159,31 @@ class Upkeep:
         port = revision_service(self.looked.mdep, role.revision)["spec"]["ports"][0]["port"]
         return (address, port) if address and address != "None" else None
 
+    @cached_property
     def _config(self) -> RouterConfig:
-        return config_of(self.routing())
+        return config_of(self.routing)
 
+    @cached_property
     def _router(self) -> Manifest:
-        looked, routing = self.looked, self.routing()
+        looked = self.looked
         return router_deployment(
-            looked.mdep, looked.spec, routing, config_of(routing), self.settings
+            looked.mdep, looked.spec, self.routing, self._config, self.settings
         )
 
     def _routers(self) -> tuple[Action, ...]:
         """Return the Secret and then the Deployment that says what is in the Secret."""
-        wanted = self._router()
-        secret = router_secret(self.looked.mdep, self._config())
+        wanted = self._router
+        secret = router_secret(self.looked.mdep, self._config)
         refused = ("Secret", secret["metadata"]["name"]) in self.seen.refusals
         if refused or not self._needs(wanted):
             return ()
         there = (self._there(wanted) or {}).get("metadata", {}).get("annotations") or {}
-        is_written = there.get(CONFIG_ANNOTATION) == self._config().version
+        is_written = there.get(CONFIG_ANNOTATION) == self._config.version
         return (Apply((wanted,)),) if is_written else (Apply((secret, wanted)),)
 
     def _touches(self, now: datetime) -> tuple[Action, ...]:
         """Return the word to each router's Pod that its files have changed."""
-        version = self._config().version
+        version = self._config.version
         there = self.seen.get("Deployment", router_name(self.looked.mdep))
         annotations = (there or {}).get("metadata", {}).get("annotations") or {}
         if annotations.get(CONFIG_ANNOTATION) != version:
@@ -197,7 +203,7 @@ class Upkeep:
         looked = self.looked
         wanted = looked.memory.traffic
         told = looked.told or []
-        version = self._config().version
+        version = self._config.version
         behind = tuple(
             touch(pod, version, now)
             for pod, traffic in zip(looked.routers.ready, told, strict=False)
