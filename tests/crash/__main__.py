@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from apiserver.server import api_server
-from crash.campaign import Verdict, carry_out, choose, references
+from crash.campaign import Verdict, carry_out, choose, references, show
 from crash.cluster import Cluster, Mirror
+from crash.mutants import MUTANTS
 from crash.play import Theatre
 from crash.scenario import Scenario
 from crash.serving import SERVING
@@ -62,15 +63,33 @@ async def kill_many(scenarios: Sequence[Scenario], count: int | None, seed: int)
     return 1 if any(verdict.wrong for verdict in verdicts) else 0
 
 
+async def try_mutants(wanted: str) -> int:
+    """Plant every bug in turn; return 1 if one is not caught."""
+    missed = 0
+    async with theatre() as stage:
+        truth = await references(stage, SCENARIOS)
+        for mutant in MUTANTS:
+            if wanted not in mutant.name:
+                continue
+            shown = await show(stage, mutant, SCENARIOS, truth)
+            missed += shown is None
+            console.print(f"{'caught' if shown else '[red]MISSED'}: {mutant.name}: {shown or ''}")
+    console.print(f"{missed} of {len(MUTANTS)} planted bugs were missed")
+    return 1 if missed else 0
+
+
 def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(prog="crash", description=__doc__)
     parser.add_argument("--kills", type=int, default=100, help="0: every write in every manner")
     parser.add_argument("--scenario", default="", help="only those whose name contains this")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--mutants", action="store_true", help="plant bugs; each must be caught")
     arguments = parser.parse_args()
     # What dies says so; the verdicts say what matters.
     logging.disable(logging.WARNING)
+    if arguments.mutants:
+        return asyncio.run(try_mutants(arguments.scenario))
     chosen = [one for one in SCENARIOS if arguments.scenario in one.name]
     if not chosen:
         names = ", ".join(one.name for one in SCENARIOS)

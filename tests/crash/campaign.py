@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from crash.life import Kill, When
-from crash.play import Outcome, Theatre, play
+from crash.mutants import Mutant, planted
+from crash.play import PATIENCE, Outcome, Theatre, play
 from crash.recorder import difference
 from crash.scenario import Scenario
 
 # More than the cores: a play mostly waits for the API server.
 SIDE_BY_SIDE = 8
+
+# Seconds for a play with a planted bug: most of those that show it never end.
+_SHORT = 25.0
 
 _AT_A_WRITE = (When.BEFORE, When.AFTER, When.LOST, When.DEPOSED)
 
@@ -68,6 +72,7 @@ async def carry_out(
     kills: Iterable[tuple[Scenario, Kill]],
     truth: Mapping[str, Outcome],
     tell: Callable[[Verdict], None],
+    patience: float = PATIENCE,
 ) -> list[Verdict]:
     """Play every kill and judge it; `tell` hears of each as it ends."""
     verdicts = []
@@ -77,8 +82,27 @@ async def carry_out(
         verdicts.append(verdict)
         tell(verdict)
 
-    await _side_by_side(list(kills), theatre, judge)
+    await _side_by_side(list(kills), theatre, judge, patience)
     return verdicts
+
+
+async def show(
+    theatre: Theatre,
+    mutant: Mutant,
+    scenarios: Sequence[Scenario],
+    truth: Mapping[str, Outcome],
+) -> str | None:
+    """Return how the planted bug showed; None if it did not."""
+    known = [one for one in scenarios if one.name in mutant.scenarios]
+    kills = [(one, kill) for _ in range(mutant.tries) for kill in mutant.kills for one in known]
+    with planted(mutant):
+        for start in range(0, len(kills), SIDE_BY_SIDE):
+            some = kills[start : start + SIDE_BY_SIDE]
+            verdicts = await carry_out(theatre, some, truth, lambda _: None, _SHORT)
+            wrong = next((one for one in verdicts if one.wrong), None)
+            if wrong is not None:
+                return f"{wrong.scenario}, {wrong.kill.when} {wrong.kill.write}: {wrong.wrong}"
+    return None
 
 
 def _judge(outcome: Outcome, truth: Outcome) -> Verdict:
@@ -106,12 +130,13 @@ async def _side_by_side(
     plays: Sequence[tuple[Scenario, Kill | None]],
     theatre: Theatre,
     tell: Callable[[Outcome], None],
+    patience: float = PATIENCE,
 ) -> list[Outcome]:
     room = asyncio.Semaphore(SIDE_BY_SIDE)
 
     async def one(scenario: Scenario, kill: Kill | None) -> Outcome:
         async with room:
-            outcome = await play(theatre, scenario, kill)
+            outcome = await play(theatre, scenario, kill, patience)
         tell(outcome)
         return outcome
 

@@ -22,6 +22,8 @@ PATIENCE = 60.0
 # So long nothing may change before an end counts as one.
 _QUIET = 0.4
 _TICK = 0.02
+# Several times what the longest story needs.
+_TOO_MANY_WRITES = 300
 
 _numbers = itertools.count(1)
 
@@ -69,6 +71,9 @@ class _Lives:
                 self._now[index] = self._start(None)
                 self.all.append(self._now[index])
 
+    def most_writes(self) -> int:
+        return max(len(life.trap.writes) for life in self._now)
+
     def are_idle(self) -> bool:
         return all(life.is_idle() for life in self._now)
 
@@ -77,7 +82,9 @@ class _Lives:
             await life.end()
 
 
-async def play(theatre: Theatre, scenario: Scenario, kill: Kill | None) -> Outcome:
+async def play(
+    theatre: Theatre, scenario: Scenario, kill: Kill | None, patience: float = PATIENCE
+) -> Outcome:
     """Play `scenario` in a namespace of its own; `kill` strikes the first operator."""
     namespace = f"crash-{next(_numbers)}"
     await theatre.cluster.create_namespace(namespace)
@@ -88,7 +95,8 @@ async def play(theatre: Theatre, scenario: Scenario, kill: Kill | None) -> Outco
     lives = _Lives(lambda one: _life(theatre, namespace, one, clock, routers.ask), kill)
     stage = Stage(theatre.cluster, theatre.mirror, namespace)
     try:
-        fault = await _until_over(stage, scenario, lives, recorder, controllers)
+        give_up = time.monotonic() + patience
+        fault = await _until_over(stage, scenario, lives, recorder, controllers, give_up=give_up)
         snapshot, jobs = recorder.snapshot(), recorder.jobs()
         fault = fault or "; ".join(routers.overtaken[:2])
         if not fault and scenario.judge is not None:
@@ -129,9 +137,10 @@ async def _until_over(
     lives: _Lives,
     recorder: Recorder,
     controllers: Controllers,
+    *,
+    give_up: float,
 ) -> str:
     moves = list(scenario.moves)
-    give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up:
         await asyncio.sleep(_TICK)
         stage.mirror.check()
@@ -140,8 +149,10 @@ async def _until_over(
         await lives.replace_dead()
         if moves and moves[0].when(stage):
             await moves.pop(0).do(stage)
+        if (busy := lives.most_writes()) > _TOO_MANY_WRITES:
+            return f"does not come to rest: {busy} writes"
         resting = lives.are_idle() and controllers.is_idle() and recorder.quiet_for() > _QUIET
         if not moves and scenario.goal(stage) and resting:
             return ""
     waiting = f"{len(moves)} moves to come" if moves else "its goal was not reached"
-    return f"not over after {PATIENCE:.0f} s: {waiting}"
+    return f"never over: {waiting}"

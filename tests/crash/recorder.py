@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import time
 from collections import Counter
@@ -17,6 +18,8 @@ Snapshot = Mapping[str, Any]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _CLUSTER_IP = re.compile(r"\b10\.96\.\d+\.\d+\b")
+# A router's endpoint file: its shares, then a hash over the addresses in it.
+_SHARES = re.compile(r"(=\d+) #[0-9a-f]{8}")
 _HASH = re.compile(r"-([0-9a-f]{8})$")
 _OWN = ("resourceVersion", "creationTimestamp", "managedFields", "generation")
 
@@ -93,6 +96,7 @@ class Recorder:
         if not isinstance(value, str):
             return value
         text = _CLUSTER_IP.sub("<ip>", _TIME.sub("<time>", value))
+        text = _SHARES.sub(r"\1 #<config>", text)
         # The names of uids hold hashes themselves: those come second.
         for found, name in (*self._uids.items(), *self._hashes.items()):
             text = text.replace(found, name)
@@ -108,14 +112,16 @@ def _trimmed(body: Mapping[str, Any]) -> dict[str, Any]:
         kept["data"] = sorted(body["data"]) if is_login else _decoded(body["data"])
     if body["kind"] == "Service":
         kept["spec"] = {k: v for k, v in body["spec"].items() if not k.startswith("clusterIP")}
+    if body["kind"] == "Deployment":
+        kept["status"] = {k: v for k, v in body["status"].items() if k != "observedGeneration"}
     if body["kind"] == "Job":
         # The API server writes the Job's uid into its selector and its Pods' labels.
         kept["spec"] = {k: v for k, v in body["spec"].items() if k != "selector"}
     return kept
 
 
-def _decoded(data: Mapping[str, str]) -> dict[str, str]:
-    return {name: base64.b64decode(text).decode() for name, text in data.items()}
+def _decoded(data: Mapping[str, str]) -> dict[str, Any]:
+    return {name: json.loads(base64.b64decode(text)) for name, text in data.items()}
 
 
 def difference(one: Snapshot, other: Snapshot) -> str:

@@ -33,11 +33,11 @@ def _versions(*numbers: int) -> tuple[Move, ...]:
     return tuple(Move(_version(number)) for number in numbers)
 
 
-def _deploy(**model: Any) -> Do:
+def _deploy(patience: str = "10m", **model: Any) -> Do:
     spec = {
         "model": {"name": "diabetes", **(model or {"version": "1"})},
         "replicas": 1,
-        "predictor": {"startupTimeout": "15s"},
+        "predictor": {"startupTimeout": patience},
         "rollout": {
             "steps": [{"percent": "10", "for": "5s"}, {"percent": "50", "for": "5s"}],
             "drain": "2s",
@@ -124,7 +124,7 @@ SERVING = (
     ),
     Scenario(
         name="candidate never ready",
-        moves=(*_versions(1, 2), Move(_deploy()), Move(_wants("2"), _is_ready(1))),
+        moves=(*_versions(1, 2), Move(_deploy("15s")), Move(_wants("2"), _is_ready(1))),
         goal=lambda stage: bool(_status(stage).get("rejected")) and _serves(1)(stage),
         script=Script(never_ready=frozenset({"2"})),
     ),

@@ -88,6 +88,13 @@ def _one_of_two(stage: Stage, recorder: Recorder) -> str:
         return f"versions {names} instead of one"
     if sum(recorder.registrations.values()) != 1:
         return f"{dict(recorder.registrations)} registrations"
+    named = [
+        body["metadata"]["name"]
+        for body in stage.all("TrainingRun")
+        if body["status"].get("modelVersion")
+    ]
+    if len(named) != 1:
+        return f"{named} say that they registered the one version"
     many = {job: count for job, count in recorder.jobs().items() if count > 1}
     return f"Jobs made twice: {many}" if many else ""
 

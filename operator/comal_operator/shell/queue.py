@@ -73,8 +73,8 @@ class WorkQueue:
         self._show()
 
     def is_idle(self) -> bool:
-        """Return whether nothing is running or due now; timers may still be set."""
-        return not (self._urgent or self._waiting or self._running)
+        """Return whether nothing runs, is due or has failed; other timers may still be set."""
+        return not (self._urgent or self._waiting or self._running or self._failures)
 
     async def run(self, may_start: Callable[[], Awaitable[None]] | None = None) -> None:
         """Work until cancelled; `may_start` is awaited first (a standby waits for its Lease)."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from comal_operator.core.names import LABEL_REVISION
 from comal_operator.core.plan import RouterVersions
 from comal_operator.core.serving.acknowledgement import traffic_of
 from crash.cluster import Mirror
@@ -49,9 +50,21 @@ class Routers:
             files = json.loads(base64.b64decode(body["data"][_ENDPOINTS]))
             self._written.append((time.monotonic(), files["version_info"]))
         if body["kind"] == "ModelDeployment":
-            self._judge(body)
+            self._judge_rise(body)
+        if body["kind"] == "Deployment" and event["type"] == "MODIFIED":
+            self._judge_scale(body)
 
-    def _judge(self, mdep: Mapping[str, Any]) -> None:
+    def _judge_scale(self, deployment: Mapping[str, Any]) -> None:
+        """See whether a revision loses its Pods while a router still sends requests there."""
+        revision = deployment["metadata"]["labels"].get(LABEL_REVISION)
+        if revision is None or deployment["spec"]["replicas"]:
+            return
+        for router in range(2):
+            share = traffic_of(self._running(router) or "").get(revision, "0")
+            if Decimal(share):
+                self.overtaken.append(f"{revision} scaled to 0, router {router} sends {share} %")
+
+    def _judge_rise(self, mdep: Mapping[str, Any]) -> None:
         """See whether a share rose from one that not every router runs yet."""
         status = mdep.get("status") or {}
         shares = {
