@@ -84,9 +84,10 @@ async def _apply_status_blindly(gateway: Gateway, action: WriteStatus) -> Manife
     return await gateway._write("patch", action.ref, subresource="status", query=query, body=body)
 
 
-async def _believe_it_is_ours(deeds: Deeds, view: View, manifest: Manifest) -> View:
-    made = await deeds._gateway.create(manifest)
-    return view.with_object(made if made is not None else manifest)
+async def _apply_to_strangers(deeds: Deeds, view: View, manifests: tuple[Manifest, ...]) -> View:
+    for manifest in manifests:
+        view = deeds._known(view, await deeds._gateway.apply(manifest, uid=None))
+    return view
 
 
 def _acknowledge_at_once(stack: ExitStack) -> None:
@@ -99,6 +100,11 @@ def _count(model: str, _: Any, versions: list[Manifest]) -> int:
 
 def _observe_without_memory(run: Manifest, spec: Any, _: Any, seen: Any) -> Any:
     return tuple(training_steps._observed(run, step, seen) for step in spec.steps)
+
+
+def _plant_belief(stack: ExitStack) -> None:
+    always = PropertyMock(return_value=True)
+    stack.enter_context(patch.object(Memory, "is_acknowledged", always))
 
 
 def _drained_at_once(memory: Memory, *_: Any) -> list[str]:
@@ -143,10 +149,9 @@ MUTANTS = (
         scenarios=("version deleted",),
     ),
     Mutant(
-        name="whatever has the name is ours",
-        plant=_replace(Deeds, "_create", _believe_it_is_ours),
-        scenarios=("two at once",),
-        tries=6,
+        name="strangers are adopted",
+        plant=_replace(Deeds, "_apply", _apply_to_strangers),
+        scenarios=("name is taken",),
     ),
     Mutant(
         name="writes on what the cache says",
@@ -168,12 +173,12 @@ MUTANTS = (
     ),
     Mutant(
         name="shares rise unacknowledged",
-        plant=_acknowledge_at_once,
-        scenarios=("canary promoted",),
+        plant=_plant_belief,
+        scenarios=("routers are slow",),
     ),
     Mutant(
         name="Pods go before routers have left",
         plant=_plant_drain,
-        scenarios=("back to stable",),
+        scenarios=("routers are slow",),
     ),
 )

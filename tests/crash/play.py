@@ -89,7 +89,8 @@ async def play(
     namespace = f"crash-{next(_numbers)}"
     await theatre.cluster.create_namespace(namespace)
     recorder = Recorder(theatre.mirror, namespace)
-    clock, routers = Clock(), Routers(theatre.mirror, namespace)
+    clock = Clock()
+    routers = Routers(theatre.mirror, namespace, scenario.script.router_lag)
     kubelet = Kubelet(scenario.script, clock)
     controllers = Controllers(theatre.cluster, theatre.mirror, namespace, kubelet)
     lives = _Lives(lambda one: _life(theatre, namespace, one, clock, routers.ask), kill)
@@ -149,6 +150,8 @@ async def _until_over(
         await lives.replace_dead()
         if moves and moves[0].when(stage):
             await moves.pop(0).do(stage)
+        if any(life.trap.stale_writes for life in lives.all):
+            return "wrote after it had lost the Lease"
         if (busy := lives.most_writes()) > _TOO_MANY_WRITES:
             return f"does not come to rest: {busy} writes"
         resting = lives.are_idle() and controllers.is_idle() and recorder.quiet_for() > _QUIET

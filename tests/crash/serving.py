@@ -98,6 +98,14 @@ def _deletes(kind: str, name: str) -> Do:
     return lambda stage: stage.delete(kind, name)
 
 
+async def _stranger(stage: Stage) -> None:
+    """Make a Service of somebody else's that has the endpoint's name."""
+    meta = {"name": _NAME, "namespace": stage.namespace}
+    spec = {"selector": {"app": "theirs"}, "ports": [{"port": 80}]}
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec}
+    await stage.cluster.create(body)
+
+
 async def _scorer_dies(stage: Stage) -> None:
     for pod in stage.all("Pod"):
         if pod["metadata"]["labels"]["app.kubernetes.io/component"] == "scorer":
@@ -116,6 +124,22 @@ SERVING = (
         name="canary promoted",
         moves=(*_versions(1, 2), Move(_deploy()), Move(_wants("2"), _is_ready(1))),
         goal=_is_ready(2),
+    ),
+    Scenario(
+        name="routers are slow",
+        moves=(
+            *_versions(1, 2, 3),
+            Move(_deploy()),
+            Move(_wants("2"), _is_ready(1)),
+            Move(_wants("1"), _has_weight(2, "50")),
+        ),
+        goal=_is_ready(1),
+        script=Script(router_lag=0.8),
+    ),
+    Scenario(
+        name="name is taken",
+        moves=(*_versions(1), Move(_stranger), Move(_deploy())),
+        goal=lambda stage: stage.condition("ModelDeployment", _NAME, "Stalled"),
     ),
     Scenario(
         name="latest follows",

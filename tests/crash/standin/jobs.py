@@ -33,6 +33,8 @@ class Script:
     """By run and step, for its first Job, its second, and so on."""
     never_ready: frozenset[str] = frozenset()
     """Model versions whose scoring Pods never become ready."""
+    router_lag: float = 0.1
+    """Seconds until the first router follows its Secret, and how much later the other does."""
 
     def ending(self, run: str, step: str, attempt: int) -> Ending:
         """Return how the step's container ends in its `attempt`-th Job, counted from 0."""

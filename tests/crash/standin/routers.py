@@ -14,16 +14,14 @@ from comal_operator.core.plan import RouterVersions
 from comal_operator.core.serving.acknowledgement import traffic_of
 from crash.cluster import Mirror
 
-# Seconds until the first router follows, and how much later each other one does.
-_LAG = 0.1
-_LATER = 0.1
 _ENDPOINTS = "endpoints.json"
 
 
 class Routers:
     """All routers of a namespace, and watch over who is given traffic before they followed."""
 
-    def __init__(self, mirror: Mirror, namespace: str) -> None:
+    def __init__(self, mirror: Mirror, namespace: str, lag: float) -> None:
+        self._lag = lag
         self._written: list[tuple[float, str]] = []
         self._shares: dict[str, dict[str, Decimal]] = {}
         self.overtaken: list[str] = []
@@ -40,7 +38,7 @@ class Routers:
         return {"endpoints": version} if version else None
 
     def _running(self, router: int) -> str | None:
-        lag = _LAG + router * _LATER
+        lag = self._lag * (1 + router)
         old = [text for when, text in self._written if time.monotonic() - when >= lag]
         return old[-1] if old else None
 
