@@ -171,3 +171,57 @@ def test_the_deadline_ends_a_rollout_that_stands_still() -> None:
     [rejected] = world.status["rejected"]
     assert rejected["reason"] == "DeadlineExceeded"
     assert "it had 10 percent, 1 of 2 Pods are ready" in rejected["message"]
+
+
+def test_the_hold_begins_when_the_last_router_has_followed() -> None:
+    world = serving(steps=[{"percent": "10", "for": "60s"}]).add(version(2))
+    world.settle()
+    world.edit(
+        rollout={**world.mdep["spec"]["rollout"], "steps": [{"percent": "20", "for": "60s"}]}
+    )
+    world.lazy = True
+    world.settle(300)
+    assert (world.status["weight"], world.status.get("stepSince")) == ("20", None)
+    world.lazy = False
+    world.settle(35)
+    assert world.status["weight"] == "20"
+    world.settle(70)
+    assert world.status["stable"]["modelVersion"] == "diabetes-v2"
+
+
+def test_the_drain_begins_when_the_last_router_has_left() -> None:
+    world = rolling(drain="10m")
+    candidate = world.status["candidate"]["revision"]
+    world.lazy = True
+    back(world)
+    world.settle(900)
+    world.lazy = False
+    world.settle(300)
+    assert world.of_revision(candidate)["spec"]["replicas"] == 2
+    world.settle(600)
+    assert world.of_revision(candidate)["spec"]["replicas"] == 0
+
+
+def test_routers_that_differ_have_acknowledged_nothing() -> None:
+    world = serving()
+    behind = world.routers()[1]["metadata"]["name"]
+    old = world.runs[behind]
+    world.lazy = True
+    world.add(version(2))
+    world.settle()
+    for pod in world.routers():
+        world.runs[pod["metadata"]["name"]] = world.secret
+    world.runs[behind] = old
+    world.settle(30)
+    assert world.status["weight"] == "0"
+    assert world.condition("RouteReady")["status"] == "False"
+
+
+def test_a_spec_that_names_nothing_ends_the_rollout_and_not_the_service() -> None:
+    world = rolling()
+    world.edit(model={"name": "diabetes", "version": "9"})
+    world.settle(30)
+    assert "candidate" not in world.status
+    assert set(traffic_of(world.secret)) == {world.status["stable"]["revision"]}
+    assert world.condition("Ready")["reason"] == "ModelNotFound"
+    assert world.condition("Available")["status"] == "True"

@@ -163,3 +163,28 @@ def test_an_endpoint_on_its_way_out_is_left_alone() -> None:
     world.mdep["metadata"]["deletionTimestamp"] = "2026-11-21T12:00:00Z"
     plan = world.plan()
     assert (plan.actions, plan.questions) == ((), ())
+
+
+def test_the_tenth_version_is_newer_than_the_ninth() -> None:
+    world = settled(wanting(latest=True).add(version(9), version(10)))
+    assert world.status["stable"]["modelVersion"] == "diabetes-v10"
+
+
+def test_a_revision_without_a_role_loses_its_pods_again() -> None:
+    world = serving(bake="0s", steps=[]).add(version(2))
+    world.settle(60)
+    [former] = [one for one in world.deployments() if one["spec"]["replicas"] == 0]
+    former["spec"]["replicas"] = 2
+    world.controllers()
+    world.settle(60)
+    [former] = [one for one in world.deployments() if one["spec"]["replicas"] == 0]
+    assert former["metadata"]["name"] != f"diabetes-{world.status['stable']['revision']}"
+
+
+def test_a_pod_on_its_way_out_is_no_endpoint() -> None:
+    world = serving()
+    secret = world.secret
+    [piece] = [one for (kind, _), one in world.objects.items() if kind == "EndpointSlice"]
+    piece["endpoints"][0]["conditions"] = {"ready": True, "terminating": True}
+    world.look()
+    assert world.secret != secret
