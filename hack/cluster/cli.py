@@ -1,15 +1,17 @@
-"""The commands a person types: up, down, status, load, kubeconfig."""
+"""The commands a person types: up, down, status, load, gpus, kubeconfig."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from cluster import context, kind
+from cluster import context, gpus, kind
 from cluster.commands import ClusterError
 from cluster.load import load
 from cluster.node import lifecycle
 from cluster.paths import Places, places
 from cluster.provider import Machine, Provider, choose, look
+
+_WHICH_NODE = "the node that says so; needed only where there are several"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,6 +36,10 @@ def _run(
     match arguments.command:
         case "up":
             _up(provider, machine, folders)
+            if arguments.gpus is not None:
+                gpus.advertise(folders, arguments.gpus, arguments.node)
+        case "gpus":
+            gpus.advertise(folders, arguments.count, arguments.node)
         case "down":
             _down(provider, folders)
         case "status":
@@ -78,10 +84,17 @@ def _status(provider: Provider, machine: Machine, folders: Places) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="a Ready cluster, whatever there was before")
+    up_command = commands.add_parser("up", help="a Ready cluster, whatever there was before")
+    up_command.add_argument("--gpus", type=int, metavar="N", help="as the command `gpus`")
+    up_command.add_argument("--node", default="", help=_WHICH_NODE)
     commands.add_parser("down", help="remove it; caches stay")
     commands.add_parser("status", help="what runs, and where its files lie")
     commands.add_parser("kubeconfig", help="print the path of the kubeconfig")
+    gpus_command = commands.add_parser(
+        "gpus", help=f"make a node say that it has N {gpus.RESOURCE}, to try scheduling; 0: none"
+    )
+    gpus_command.add_argument("count", type=int, metavar="N")
+    gpus_command.add_argument("--node", default="", help=_WHICH_NODE)
     load_command = commands.add_parser("load", help="bring locally built images into it")
     load_command.add_argument("images", nargs="*", help="default: all of .build/images.json")
     return parser

@@ -57,6 +57,9 @@ COREDNS = GoModule(folder="coredns", packages=".", binaries=("coredns",))
 LOCAL_PATH = GoModule(
     folder="local-path-provisioner", packages="tool", binaries=("local-path-provisioner",)
 )
+METRICS_SERVER = GoModule(folder="metrics-server", packages="tool", binaries=("metrics-server",))
+# Not part of a cluster: tests run it beside one.
+KUEUE = GoModule(folder="kueue", packages=".", binaries=("kueue",))
 
 
 def cache_key(module: GoModule, go_version: str) -> str:

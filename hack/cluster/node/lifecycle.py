@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cluster.commands import ClusterError, attempt, say
-from cluster.gobuild import COREDNS, KUBERNETES, LOCAL_PATH, built
+from cluster.gobuild import COREDNS, KUBERNETES, LOCAL_PATH, METRICS_SERVER, built
 from cluster.layout import Layout
 from cluster.node import cgroup, config, network
 from cluster.node.addons import apply_addons, wait_until_ready
@@ -38,6 +38,7 @@ def up(places: Places) -> None:
     places.cache.mkdir(parents=True, exist_ok=True)
     programs = Programs(
         kubernetes=built(places, KUBERNETES),
+        metrics_server=built(places, METRICS_SERVER) / "metrics-server",
         etcd=unpack(places, "etcd"),
         containerd=unpack(places, "containerd"),
     )
@@ -52,6 +53,7 @@ def up(places: Places) -> None:
     )
     _link_tools(places, programs)
     with _lock(places):
+        _refuse_other_daemons(places, programs)
         if node_process(places) is None:
             _remove(places)
             _start(places, programs, image)
@@ -60,6 +62,17 @@ def up(places: Places) -> None:
         apply_addons(places, image)
     wait_until_ready(places)
     say(f"the local node is Ready (kubeconfig: {places.kubeconfig})")
+
+
+def _refuse_other_daemons(places: Places, programs: Programs) -> None:
+    """Raise ClusterError if a node runs that was started with other daemons than today's."""
+    wanted = json.dumps(init_spec(places, programs), indent=2)
+    file = places.config / "node.json"
+    if node_process(places) is not None and file.exists() and file.read_text() != wanted:
+        raise ClusterError(
+            "the running node was started by another version of hack/cluster:"
+            " `make down`, then `make up` (what is in the cluster goes with it)"
+        )
 
 
 def down(places: Places) -> None:
@@ -123,7 +136,7 @@ def _write_configuration(places: Places, programs: Programs, image: str) -> None
         (places.state / folder).mkdir(parents=True, exist_ok=True)
     (places.state / "etcd").chmod(0o700)
     write_certificates(places.pki)
-    for user in ("controller-manager", "scheduler", "kube-proxy", "kubelet"):
+    for user in ("controller-manager", "scheduler", "kube-proxy", "kubelet", "metrics-server"):
         text = kubeconfig(places.pki, user, f"https://127.0.0.1:{ADDRESSES.api_port}")
         write_private(places.config / f"{user}.kubeconfig", text)
     cni = str(unpack(places, "cni"))

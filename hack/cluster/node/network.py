@@ -17,6 +17,7 @@ class Addresses:
     api_service: str = "10.96.0.1"
     dns_service: str = "10.96.0.10"
     api_port: int = 6443
+    metrics_port: int = 4443
 
     @property
     def api_url(self) -> str:

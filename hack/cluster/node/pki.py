@@ -7,6 +7,10 @@ from cluster.commands import run
 from cluster.node.network import ADDRESSES
 
 _DAYS = "3650"
+_AUTHORITY = (
+    "basicConstraints=critical,CA:TRUE",
+    "keyUsage=critical,keyCertSign,cRLSign,digitalSignature",
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,12 @@ CERTIFICATES = (
     Certificate("scheduler", "system:kube-scheduler"),
     Certificate("kube-proxy", "system:kube-proxy"),
     Certificate("kubelet", f"system:node:{NODE_NAME}", "system:nodes"),
+    Certificate("metrics-server", "system:metrics-server"),
+    Certificate(
+        "metrics-server-serving",
+        "metrics-server",
+        alternative_names="DNS:metrics-server.kube-system.svc",
+    ),
     Certificate("apiserver-kubelet-client", "kube-apiserver-kubelet-client", "system:masters"),
     Certificate(
         "kubelet-serving",
@@ -67,16 +77,26 @@ def write_certificates(folder: Path) -> None:
     """Write ca, each of CERTIFICATES (.crt, .key) and the service account key into ``folder``."""
     folder.mkdir(parents=True, mode=0o700)
     authority = folder / "ca.crt", folder / "ca.key"
-    _openssl(folder / "ca", "/CN=comal-node", ("basicConstraints=critical,CA:TRUE",
-             "keyUsage=critical,keyCertSign,cRLSign,digitalSignature"), None)  # fmt: skip
+    _openssl(folder / "ca", "/CN=comal-node", _AUTHORITY, None)
     for certificate in CERTIFICATES:
         extensions = ["basicConstraints=CA:FALSE", f"extendedKeyUsage={certificate.usage}"]
         if certificate.alternative_names:
             extensions.append(f"subjectAltName={certificate.alternative_names}")
         _openssl(folder / certificate.file, certificate.subject, tuple(extensions), authority)
+    _write_front_proxy(folder)
     key = folder / "service-accounts.key"
     run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key])
     run(["openssl", "ec", "-in", key, "-pubout", "-out", folder / "service-accounts.pub"])
+
+
+def _write_front_proxy(folder: Path) -> None:
+    """Write the API server's own name before further APIs, from an authority of its own: whoever
+    has a certificate of it may speak for anybody.
+    """
+    authority = folder / "front-proxy-ca.crt", folder / "front-proxy-ca.key"
+    _openssl(folder / "front-proxy-ca", "/CN=comal-front-proxy", _AUTHORITY, None)
+    client = ("basicConstraints=CA:FALSE", "extendedKeyUsage=clientAuth")
+    _openssl(folder / "front-proxy", "/CN=front-proxy", client, authority)
 
 
 def _openssl(

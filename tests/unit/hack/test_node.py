@@ -10,7 +10,12 @@ from cluster.node.daemons import Programs, init_spec
 from cluster.paths import Places
 
 PLACES = Places(cache=Path("/cache"), state=Path("/state"))
-PROGRAMS = Programs(kubernetes=Path("/k"), etcd=Path("/e/etcd"), containerd=Path("/c/containerd"))
+PROGRAMS = Programs(
+    kubernetes=Path("/k"),
+    metrics_server=Path("/m/metrics-server"),
+    etcd=Path("/e/etcd"),
+    containerd=Path("/c/containerd"),
+)
 
 
 def test_control_groups_of_both_versions_are_found() -> None:

@@ -1,0 +1,29 @@
+"""Which images are built and loaded without being named."""
+
+from __future__ import annotations
+
+from cluster.paths import REPOSITORY
+from images.cli import ON_REQUEST, TARGETS, to_load
+from images.dockerfile import defaults, needed, stages
+
+BUILT = {target: f"localhost/comal/{target}:1" for target in (*TARGETS, *ON_REQUEST)}
+
+
+def test_the_gpu_flavour_is_loaded_only_by_name() -> None:
+    assert to_load(BUILT, TARGETS) == tuple(BUILT[target] for target in TARGETS)
+    assert BUILT["trainer-gpu"] in to_load(BUILT, ("trainer-gpu",))
+
+
+def test_every_target_is_a_stage_of_the_dockerfile() -> None:
+    text = (REPOSITORY / "Dockerfile").read_text()
+    assert {*TARGETS, *ON_REQUEST} <= set(stages(text, defaults(text)))
+
+
+def test_the_two_flavours_of_the_trainer_differ_in_their_tensorflow_alone() -> None:
+    text = (REPOSITORY / "Dockerfile").read_text()
+    all_stages = stages(text, defaults(text))
+    cpu, gpu = all_stages["trainer"], all_stages["trainer-gpu"]
+    assert cpu.instructions == gpu.instructions
+    names = {stage.name for stage in needed("trainer-gpu", all_stages)}
+    assert "trainer-tensorflow-gpu" in names
+    assert "trainer-tensorflow" not in names
