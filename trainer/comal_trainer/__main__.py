@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from comal_trainer.command_line import run
@@ -12,6 +13,8 @@ from comal_trainer.failure import UnavailableError, UserError
 
 def main() -> int:
     """Return the exit code of one command."""
+    # As process 1 of a container nothing else would end it before the kubelet's patience does.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         run(sys.argv[1:], os.environ)
     except UserError as error:

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from comal_trainer.card_values import check_path
 from comal_trainer.contract import (
     ARTIFACT_TYPE,
     CONFIG_MEDIA_TYPE,
@@ -19,7 +20,7 @@ from comal_trainer.contract import (
 )
 from comal_trainer.failure import JobFailure
 from comal_trainer.files import NotPlainFileError, files_below, open_plain
-from comal_trainer.model_card import check_path, read_card
+from comal_trainer.model_card import read_card
 
 
 @dataclass(frozen=True, slots=True)

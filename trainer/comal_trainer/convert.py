@@ -17,11 +17,12 @@ from typing import Any
 
 import yaml
 
+from comal_trainer.card_values import invalid
 from comal_trainer.contract import MODEL_FILE, SERVING_FILE, Converted, Parity, Reason
 from comal_trainer.conversion.outcome import Outcome, OutcomeError, read_outcome
 from comal_trainer.failure import JobFailure
 from comal_trainer.files import write_atomically
-from comal_trainer.model_card import ModelCard, invalid, read_card
+from comal_trainer.model_card import ModelCard, read_card
 from comal_trainer.model_folder import copy_files, model_files
 from comal_trainer.progress import progress
 from comal_trainer.settings import Settings
@@ -44,8 +45,8 @@ def _convert(settings: Settings) -> Converted:
         shutil.rmtree(leftover, ignore_errors=True)
     paths = model_files(settings.model_dir, settings.workspace)
     card = read_card(settings.model_dir)
-    for field, path in (("file", card.file), ("samples", card.samples)):
-        if path is not None and path not in paths:
+    for field, path in card.files.items():
+        if path not in paths:
             invalid(f"{MODEL_FILE}: {field}: {path!r} is not in the model folder")
     progress(0, f"copying {len(paths)} files")
     copy_files(settings.model_dir, paths, partial)

@@ -20,3 +20,11 @@ def load_keras() -> Any:
         message = f"TensorFlow is not installed here ({error}); use the trainer image"
         raise UserError(message, ExitCode.USAGE) from None
     return keras
+
+
+def load_tensorflow() -> Any:
+    """Return the `tensorflow` module; raise UserError where it is not installed."""
+    load_keras()
+    import tensorflow as tf  # noqa: PLC0415
+
+    return tf

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
-from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, Never
 
 from comal_trainer.contract import MAX_METRIC_NAME, MAX_METRICS, MAX_METRICS_BYTES, Reason
+from comal_trainer.contract.decimals import decimal_text
 from comal_trainer.failure import JobFailure
 from comal_trainer.files import NotPlainFileError, open_plain, write_atomically
 
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_./:@-]{{0,{MAX_METRIC_NAME - 1}}}")
-# More digits than any metric means, fewer than floating point noise reaches.
-_DIGITS = Context(prec=10)
-_EXACT = 2**53
 
 
 def write_metrics(path: Path, metrics: Mapping[str, float]) -> None:
@@ -53,18 +49,6 @@ def parse_metrics(content: bytes, file_name: str) -> dict[str, str]:
         message = f"{file_name} has {len(value)} metrics; at most {MAX_METRICS} are kept"
         raise JobFailure(Reason.METRICS_TOO_LARGE, message)
     return {name: _decimal(file_name, name, value[name]) for name in sorted(value)}
-
-
-def decimal_text(value: float) -> str:
-    """Return a number as the decimal string of the API: `0.5`, `-3`, `1.5E-9`, `NaN`."""
-    if isinstance(value, int) and abs(value) <= _EXACT:
-        return str(value)
-    number = float(value)
-    if not math.isfinite(number):
-        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(number, "NaN")
-    rounded = _DIGITS.create_decimal(Decimal(repr(number))).normalize()
-    plain = number == 0 or 1e-6 <= abs(number) < 1e15  # else zeros fill the line
-    return f"{rounded:f}" if plain else str(rounded)
 
 
 def _decimal(file_name: str, name: str, value: Any) -> str:

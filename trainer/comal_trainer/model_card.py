@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Never
+from typing import Any, Final
 
 import yaml
 
-from comal_trainer.contract import (
-    MODEL_FILE,
-    ContractError,
-    Reason,
-    Signature,
-    signature_from_json,
-)
-from comal_trainer.failure import JobFailure
+from comal_trainer.card_data import check_data
+from comal_trainer.card_preprocessing import check_preprocessing
+from comal_trainer.card_values import check_path, check_text, invalid
+from comal_trainer.contract import MODEL_FILE, ContractError, Signature, signature_from_json
 from comal_trainer.files import NotPlainFileError, open_plain
 
 FORMATS: Final = ("sklearn-joblib", "keras", "onnx")
-CONTRACTS: Final = ("data-matrix", "base64-image")
+CONTRACTS: Final = ("data-matrix", "input-data", "ints-list", "base64-image", "image-url")
 MAX_CARD_BYTES: Final = 256 * 1024
 MAX_LABELS: Final = 10_000
+MAX_DESCRIPTION: Final = 2000
 _REQUIRED: Final = ("format", "file", "contract", "signature")
-_OPTIONAL: Final = ("labels", "preprocessing", "samples")
-_PATH_PART: Final = re.compile(r"[A-Za-z0-9_+@=,() .-]{1,255}")
+_OPTIONAL: Final = ("labels", "preprocessing", "samples", "description", "data")
+_COMPLETED: Final = ("serving",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +36,28 @@ class ModelCard:
     labels: tuple[str, ...]
     samples: str | None
     content: Mapping[str, Any]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the input's columns, in the model's order; empty when not given."""
+        return tuple(self.content["signature"]["inputs"][0].get("columns", ()))
+
+    @property
+    def preprocessing(self) -> Mapping[str, Any]:
+        """Return what happens to an input first: `image` or `text`."""
+        found: Mapping[str, Any] = self.content.get("preprocessing", {})
+        return found
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Return the files that the card names, by field."""
+        named = {
+            "file": self.file,
+            "samples": self.samples,
+            "preprocessing.text.vocabulary": self.preprocessing.get("text", {}).get("vocabulary"),
+            "data.list": self.content.get("data", {}).get("list"),
+        }
+        return {field: path for field, path in named.items() if path is not None}
 
 
 def read_card(folder: Path, *, completed: bool = False) -> ModelCard:
@@ -63,7 +80,7 @@ def read_card(folder: Path, *, completed: bool = False) -> ModelCard:
 def parse_card(text: bytes, *, completed: bool = False) -> ModelCard:
     """Return the card that these bytes of YAML hold; raise JobFailure (ModelInvalid)."""
     content = _content(text)
-    known = (*_REQUIRED, *_OPTIONAL, *(("serving",) if completed else ()))
+    known = (*_REQUIRED, *_OPTIONAL, *(_COMPLETED if completed else ()))
     for name in content:
         if name not in known:
             invalid(f"{MODEL_FILE}: {name!r:.80} is no field; there are {', '.join(known)}")
@@ -82,24 +99,10 @@ def parse_card(text: bytes, *, completed: bool = False) -> ModelCard:
         samples=None if samples is None else check_path("samples", samples),
         content=content,
     )
-    _check_preprocessing(content.get("preprocessing", {}))
-    if contract == "base64-image":
-        _check_image(card)
+    check_preprocessing(content, contract, card.signature.inputs[0].shape)
+    check_data(content.get("data", {}))
+    check_text("description", content.get("description", ""), MAX_DESCRIPTION)
     return card
-
-
-def check_path(field: str, path: object) -> str:
-    """Return a relative path that stays below the model folder; raise JobFailure otherwise."""
-    parts = path.split("/") if isinstance(path, str) else [""]
-    if any(part in {"", ".", ".."} or not _PATH_PART.fullmatch(part) for part in parts):
-        wanted = "write a plain relative path inside the model folder"
-        invalid(f"{MODEL_FILE}: {field}: {path!r:.80} is not allowed; {wanted}")
-    return str(path)
-
-
-def invalid(message: str) -> Never:
-    """Raise the failure of a model folder that only its maker can put right."""
-    raise JobFailure(Reason.MODEL_INVALID, message)
 
 
 def _content(text: bytes) -> dict[str, Any]:
@@ -144,31 +147,3 @@ def _labels(value: object) -> tuple[str, ...]:
     if len(set(value)) != len(value):
         invalid(f"{MODEL_FILE}: labels: a name appears twice")
     return tuple(value)
-
-
-def _check_preprocessing(value: Any) -> None:
-    if not isinstance(value, dict) or set(value) - {"image"}:
-        invalid(f"{MODEL_FILE}: preprocessing: expected {{image: …}}, found {value!r:.80}")
-    image = value.get("image", {})
-    if not isinstance(image, dict) or set(image) - {"width", "height", "scale", "offset"}:
-        invalid(f"{MODEL_FILE}: preprocessing.image: expected width, height, scale and offset")
-    for name, number in image.items():
-        field = f"{MODEL_FILE}: preprocessing.image.{name}: {number!r:.80}"
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            invalid(f"{field} is not a number")
-        if not math.isfinite(number) or abs(number) > 1e9:
-            invalid(f"{field} is out of range")
-        if name in {"width", "height"} and not (isinstance(number, int) and 1 <= number <= 4096):
-            invalid(f"{field} is not a whole number from 1 to 4096")
-
-
-def _check_image(card: ModelCard) -> None:
-    image = card.content.get("preprocessing", {}).get("image", {})
-    if "width" not in image or "height" not in image:
-        invalid(f"{MODEL_FILE}: preprocessing.image: base64-image needs width and height")
-    if len(card.labels) < 2:
-        invalid(f"{MODEL_FILE}: labels: base64-image needs the names of at least two classes")
-    height, width, shape = image["height"], image["width"], card.signature.inputs[0].shape
-    if shape[1:] not in {(height, width, 3), (3, height, width)}:
-        wanted = f"[-1, {height}, {width}, 3]"
-        invalid(f"{MODEL_FILE}: signature: the input is {list(shape)}, base64-image needs {wanted}")

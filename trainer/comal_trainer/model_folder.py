@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from comal_trainer.card_values import check_path, invalid
 from comal_trainer.files import NotPlainFileError, files_below, open_plain
-from comal_trainer.model_card import check_path, invalid
 
 MAX_FILES: Final = 900
 # The scorer writes these beside a model's own files; see its artifact.py.

@@ -16,9 +16,20 @@ from comal_trainer.contract import (
     MODEL_DIR_ENV,
     PACKAGE_PATH,
     PARAMETERS_FILE_ENV,
+    RUN_ENV,
     WORKSPACE_ENV,
     ExitCode,
     parameter_variable,
+)
+from comal_trainer.contract.step_environment import (
+    ARTEFACTS_PATH,
+    BASELINE_DIR_ENV,
+    BASELINE_METRICS_FILE,
+    BASELINE_METRICS_FILE_ENV,
+    CHECKPOINT_DIR_ENV,
+    DATA_STATISTICS_PATH,
+    SERIES_FILE,
+    TENSORBOARD_PATH,
 )
 from comal_trainer.failure import UserError
 
@@ -34,8 +45,46 @@ class Settings:
 
     @property
     def data_dir(self) -> Path:
-        """Return the folder of the sample pipelines' data."""
-        return self.workspace / "data"
+        """Return the folder of what the sample pipelines prepared; `data` is the run's own."""
+        return self.workspace / "prepared"
+
+    @property
+    def artefacts_dir(self) -> Path:
+        """Return the folder of what a person opens: plots and tables."""
+        return self.workspace / ARTEFACTS_PATH
+
+    @property
+    def series_file(self) -> Path:
+        """Return the file with a line of metrics for each epoch."""
+        return self.workspace / SERIES_FILE
+
+    @property
+    def events_dir(self) -> Path:
+        """Return the folder of this run's TensorBoard event files."""
+        return self.workspace / TENSORBOARD_PATH / (self.environment.get(RUN_ENV) or "run")
+
+    @property
+    def data_statistics_file(self) -> Path:
+        """Return the file in which `check-data` describes the data."""
+        return self.workspace / DATA_STATISTICS_PATH
+
+    @property
+    def checkpoint_dir(self) -> Path | None:
+        """Return the folder of checkpoints, None where the step keeps none."""
+        path = self.environment.get(CHECKPOINT_DIR_ENV)
+        return self.workspace / path if path else None
+
+    @property
+    def baseline_dir(self) -> Path | None:
+        """Return the folder of the registered package to compare with, None without one."""
+        path = self.environment.get(BASELINE_DIR_ENV)
+        return self.workspace / path if path else None
+
+    @property
+    def baseline_metrics_file(self) -> Path:
+        """Return the file for the metrics of the baseline on this run's data."""
+        path = self.environment.get(BASELINE_METRICS_FILE_ENV)
+        return self.workspace / (path or BASELINE_METRICS_FILE)
 
     @property
     def package_dir(self) -> Path:

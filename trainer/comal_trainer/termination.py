@@ -10,14 +10,13 @@ from pathlib import Path
 from comal_trainer.contract import (
     TERMINATION_LOG,
     TERMINATION_LOG_ENV,
-    Collected,
     ContractError,
     Converted,
-    Registered,
+    _Message,
 )
 
 
-def report(message: Collected | Converted | Registered, environment: Mapping[str, str]) -> None:
+def report(message: _Message, environment: Mapping[str, str]) -> None:
     """Write the message for the operator, and print it for whoever reads the log."""
     text = fitting(message)
     path = environment.get(TERMINATION_LOG_ENV, TERMINATION_LOG)
@@ -27,7 +26,7 @@ def report(message: Collected | Converted | Registered, environment: Mapping[str
     print(text, flush=True)
 
 
-def fitting(message: Collected | Converted | Registered) -> str:
+def fitting(message: _Message) -> str:
     """Return the message as text, without its labels, then its signature, when it is too long."""
     try:
         return message.encode()

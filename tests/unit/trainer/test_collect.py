@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from comal_trainer.collect import collect
 from comal_trainer.contract import Collected, JobError, Reason
-from comal_trainer.metrics import decimal_text, write_metrics
+from comal_trainer.contract.decimals import decimal_text
+from comal_trainer.metrics import write_metrics
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
 NUMBERS = st.floats(-1e300, 1e300) | st.sampled_from([float("nan"), float("inf"), -float("inf")])

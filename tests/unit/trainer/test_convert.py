@@ -152,6 +152,23 @@ def test_without_samples_nothing_is_proved_and_that_is_said(settings: Settings) 
             },
             ["signature", "8, 8, 3"],
         ),
+        ({"contract": "image-url"}, ["preprocessing.image", "image-url"]),
+        ({"contract": "ints-list"}, ["preprocessing.text", "length and words"]),
+        (
+            {"contract": "ints-list", "preprocessing": {"text": {"length": 4, "words": 9}}},
+            ["signature", "[-1, 4]"],
+        ),
+        ({"preprocessing": {"text": {"length": 0}}}, ["preprocessing.text.length", "0"]),
+        ({"preprocessing": {"text": {"vocabulary": "../words"}}}, ["vocabulary", "../words"]),
+        ({"preprocessing": {"text": {"vocabulary": "gone"}}}, ["vocabulary", "gone"]),
+        ({"preprocessing": {"sound": {}}}, ["preprocessing", "sound"]),
+        ({"contract": "input-data"}, ["columns", "every column"]),
+        ({"description": "x" * 3000}, ["description", "2000"]),
+        ({"data": {"rows": -1}}, ["data.rows", "-1"]),
+        ({"data": {"list": "gone.txt"}}, ["data.list", "gone.txt"]),
+        ({"data": {"generated": "yes"}}, ["data.generated", "yes"]),
+        ({"data": {"sha256": "abc"}}, ["data.sha256", "abc"]),
+        ({"data": {"nonsense": 1}}, ["data", "nonsense"]),
     ],
 )
 def test_a_wrong_card_names_the_field(

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from sklearn.datasets import load_diabetes
 
-from comal_trainer import diabetes
 from comal_trainer.contract import Collected, Converted
+from comal_trainer.pipelines.diabetes.evaluate import evaluate
+from comal_trainer.pipelines.diabetes.train import train
 from comal_trainer.settings import Settings
-
-
-def trainer(
-    workspace: Path, *arguments: str, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    workspace.mkdir(exist_ok=True)
-    return subprocess.run(
-        [sys.executable, "-m", "comal_trainer", *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=workspace,
-        env={
-            "COMAL_WORKSPACE": str(workspace),
-            "COMAL_TERMINATION_LOG": str(workspace.parent / "termination"),
-            **environment,
-        },
-    )
+from unit.trainer.processes import succeed, trainer
 
 
 @pytest.mark.parametrize(
@@ -38,11 +22,46 @@ def trainer(
     [(0.0001, 3424.6045), (0.4, 3295.7149), (0.5, 3298.8856), (0.9, 3359.0750)],
 )
 def test_the_error_is_the_one_of_mlopspython(settings: Settings, alpha: float, mse: float) -> None:
-    diabetes.train(settings, alpha)
-    metrics = diabetes.evaluate(settings)
+    train(settings, alpha, "bundled")
+    metrics = evaluate(settings)
     assert round(metrics["mse"], 4) == mse
     assert 0 < metrics["r2"] < 1
     assert json.loads(settings.metrics_file.read_text()) == metrics
+    plot = settings.artefacts_dir / "predictions.png"
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_registered_model_is_measured_on_the_same_rows(tmp_path: Path) -> None:
+    workspace = tmp_path / "w"
+    succeed(workspace, "diabetes", "train", "--alpha", "0.4")
+    succeed(workspace, "convert")
+    (workspace / ".comal" / "package").rename(tmp_path / "registered")
+    succeed(workspace, "diabetes", "train", "--alpha", "0.9")
+    baseline = {"COMAL_BASELINE_DIR": str(tmp_path / "registered")}
+    succeed(workspace, "diabetes", "evaluate", **baseline)
+    again = json.loads((workspace / "baseline-metrics.json").read_text())
+    assert again["mse"] == pytest.approx(3295.7149, abs=1e-3)
+    assert json.loads((workspace / "metrics.json").read_text())["mse"] == pytest.approx(3359.075)
+
+    card = tmp_path / "registered" / "model.yaml"
+    card.write_text(card.read_text().replace("- age\n", "- height\n"))
+    told = succeed(workspace, "diabetes", "evaluate", **baseline)
+    assert "cannot be measured" in told
+    assert "height" in told
+    assert not (workspace / "baseline-metrics.json").exists()
+
+
+def test_rows_of_ones_own_go_by_their_columns_names(tmp_path: Path) -> None:
+    """The same rows, columns reversed: the same split, the same figure."""
+    workspace = tmp_path / "w"
+    workspace.mkdir()
+    data = load_diabetes()
+    rows = np.column_stack([data.data, data.target])[:, ::-1]
+    names = [*data.feature_names, "Y"][::-1]
+    lines = [",".join(names), *(",".join(map(repr, row)) for row in rows.tolist())]
+    (workspace / "rows.csv").write_text("\n".join(lines))
+    succeed(workspace, "diabetes", "train", "--alpha", "0.4", "--data", "rows.csv")
+    assert "mse 3295.7149" in succeed(workspace, "diabetes", "evaluate")
 
 
 def test_a_model_goes_from_training_to_a_package_without_a_cluster(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from comal_trainer.card_values import invalid
 from comal_trainer.contract import Tensor
 from comal_trainer.conversion.canonical import name_constants_by_content
 from comal_trainer.conversion.keras_archive import check_archive
 from comal_trainer.conversion.parity import Array
 from comal_trainer.keras_runtime import load_keras
-from comal_trainer.model_card import invalid
 
 _OPSET = 18
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import onnx
 
+from comal_trainer.card_values import invalid
 from comal_trainer.contract import Tensor
 from comal_trainer.conversion.parity import Array, onnx_answers
-from comal_trainer.model_card import invalid
 
 
 def from_onnx(source: Path, target: Path, _wanted: Tensor, samples: Array | None) -> Array | None:

@@ -10,9 +10,9 @@ import onnxruntime
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
+from comal_trainer.card_values import invalid
 from comal_trainer.contract import Tensor
 from comal_trainer.conversion.parity import Array
-from comal_trainer.model_card import invalid
 
 _OPSET = {"": 18, "ai.onnx.ml": 3}
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from comal_trainer.model_card import invalid
+from comal_trainer.card_values import invalid
 
 MAX_CONFIG_BYTES: Final = 32 * 1024 * 1024
 _REFUSED: Final = frozenset({"Lambda", "TFSMLayer", "__lambda__", "function"})

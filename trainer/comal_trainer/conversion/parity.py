@@ -11,10 +11,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from comal_trainer.card_values import invalid
 from comal_trainer.contract import Parity, Reason, Tensor
 from comal_trainer.failure import JobFailure
 from comal_trainer.files import open_plain
-from comal_trainer.model_card import ModelCard, invalid
+from comal_trainer.model_card import ModelCard
+from comal_trainer.onnx_types import NUMPY_TYPES
 
 Array = npt.NDArray[Any]
 # Source file, target file, the model's input, sample inputs (or None) → the original's answers.
@@ -23,14 +25,6 @@ Conversion = Callable[[Path, Path, Tensor, Array | None], Array | None]
 MAX_SAMPLES_BYTES: Final = 64 * 1024 * 1024
 # Relative to the answer where that is larger than one. Single precision reaches about 1e-6.
 TOLERANCE: Final = 1e-4
-_NUMPY_TYPES: Final = {
-    "tensor(float)": "float32",
-    "tensor(double)": "float64",
-    "tensor(float16)": "float16",
-    "tensor(int64)": "int64",
-    "tensor(int32)": "int32",
-    "tensor(uint8)": "uint8",
-}
 
 
 def read_samples(folder: Path, card: ModelCard) -> Array | None:
@@ -65,14 +59,14 @@ def onnx_answers(path: Path, samples: Array | None) -> Array | None:
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     inputs = session.get_inputs()
-    if len(inputs) != 1 or inputs[0].type not in _NUMPY_TYPES:
+    if len(inputs) != 1 or inputs[0].type not in NUMPY_TYPES:
         found = ", ".join(f"{item.name} {item.type}" for item in inputs)
         raise _failed(f"the model's inputs are {found}; one input of numbers is served")
     if isinstance(inputs[0].shape[0], int):
         raise _failed("the model's batch axis is fixed; export it with a free first axis")
     if samples is None:
         return None
-    rows = samples.astype(_NUMPY_TYPES[inputs[0].type])
+    rows = samples.astype(NUMPY_TYPES[inputs[0].type])
     outputs = [session.get_outputs()[0].name]
     together: Array = session.run(outputs, {inputs[0].name: rows})[0]
     first: Array = session.run(outputs, {inputs[0].name: rows[:1]})[0]

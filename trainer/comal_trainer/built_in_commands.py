@@ -1,0 +1,140 @@
+"""Comal's own jobs: their flags, and how each is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from comal_trainer.contract import CREDENTIALS_DIR
+from comal_trainer.contract.data import FETCH_DATA_COMMAND, SOURCES_DIR, read_sources
+from comal_trainer.contract.outputs import read_pairs
+from comal_trainer.contract.profile import PROFILE_COMMAND
+from comal_trainer.contract.progress import SERIES_DIR
+from comal_trainer.contract.smoke import SMOKE_COMMAND, read_trial
+from comal_trainer.contract.sweep import SUGGEST_COMMAND, read_request
+from comal_trainer.flags import Commands, Flags
+
+
+def declare(commands: Commands) -> None:
+    """Add the built-in jobs."""
+    collect = commands.add("collect", "report metrics.json", _collect)
+    collect.add_argument("--baseline-metric", action="append", default=[])
+    commands.add("convert", "make the package to register", _convert)
+    register = commands.add("register", "push the package", _register)
+    for name in ("--url", "--repository", "--tag"):
+        register.add_argument(name, required=True)
+    register.add_argument("--credentials", type=Path, default=Path(CREDENTIALS_DIR))
+    register.add_argument("--sign", action="append", default=[], metavar="data|model=PATH")
+    register.add_argument("--key", default="")
+    seal = commands.add("seal", "count the declared outputs of a step", _seal)
+    seal.add_argument("--output", action="append", required=True)
+    restore = commands.add("restore", "copy an equal step's outputs", _restore)
+    restore.add_argument("--step", required=True)
+    restore.add_argument("--source", type=Path, required=True)
+    restore.add_argument("--outputs", type=read_pairs, required=True)
+    fetch = commands.add(FETCH_DATA_COMMAND, "lay the data into the workspace", _fetch_data)
+    fetch.add_argument("--sources", type=read_sources, required=True)
+    fetch.add_argument("--claims", type=Path, default=Path(SOURCES_DIR))
+    suggest = commands.add(SUGGEST_COMMAND, "suggest a sweep's next trials", _suggest)
+    suggest.add_argument("--request", type=read_request, required=True)
+    profile = commands.add(PROFILE_COMMAND, "load the scoring container", _profile)
+    for name in ("--url", "--body"):
+        profile.add_argument(name, required=True)
+    for name in ("--seconds", "--concurrency"):
+        profile.add_argument(name, type=int, required=True)
+    smoke = commands.add(SMOKE_COMMAND, "try a candidate by one request", _smoke)
+    smoke.add_argument("--trial", type=read_trial, required=True)
+    child = commands.add("convert-model", "the child process of convert", _convert_model)
+    child.add_argument("folder", type=Path)
+    child.add_argument("outcome", type=Path)
+
+
+# Each imports its own part: no job waits for the libraries of another.
+
+
+def _collect(flags: Flags) -> None:
+    from comal_trainer.collect import collect  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    settings = flags.settings
+    answer = collect(
+        settings.metrics_file,
+        settings.workspace / SERIES_DIR,
+        baseline=(settings.baseline_metrics_file, flags.given.baseline_metric),
+    )
+    report(answer, settings.environment)
+
+
+def _convert(flags: Flags) -> None:
+    from comal_trainer.convert import convert  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    report(convert(flags.settings), flags.settings.environment)
+
+
+def _convert_model(flags: Flags) -> None:
+    from comal_trainer.conversion.child import convert_model  # noqa: PLC0415
+
+    convert_model(flags.given.folder, flags.given.outcome)
+
+
+def _register(flags: Flags) -> None:
+    from comal_trainer.records import with_records  # noqa: PLC0415
+    from comal_trainer.register import check_tag, register, repository_at  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    given, settings = flags.given, flags.settings
+    repository = repository_at(given.url, given.repository, given.credentials)
+    answer = register(settings.package_dir, repository, check_tag(given.tag))
+    told = with_records(
+        answer, settings, [pair.partition("=")[::2] for pair in given.sign], given.key
+    )
+    report(told, settings.environment)
+
+
+def _fetch_data(flags: Flags) -> None:
+    from comal_trainer.fetch_data import fetch_data  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    given, settings = flags.given, flags.settings
+    answer = fetch_data(settings.workspace, given.sources, given.claims)
+    report(answer, settings.environment)
+
+
+def _profile(flags: Flags) -> None:
+    from comal_trainer.profile import Load, profile  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    given = flags.given
+    load = Load(given.url, given.body.encode(), given.seconds, given.concurrency)
+    report(profile(load), flags.settings.environment)
+
+
+def _smoke(flags: Flags) -> None:
+    from comal_trainer.smoke import smoke  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    report(smoke(flags.given.trial), flags.settings.environment)
+
+
+def _suggest(flags: Flags) -> None:
+    from comal_trainer.suggest import suggest  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    report(suggest(flags.given.request), flags.settings.environment)
+
+
+def _seal(flags: Flags) -> None:
+    from comal_trainer.seal import seal  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    settings = flags.settings
+    report(seal(settings.workspace, flags.given.output), settings.environment)
+
+
+def _restore(flags: Flags) -> None:
+    from comal_trainer.restore import restore  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    given, settings = flags.given, flags.settings
+    answer = restore(settings.workspace, given.step, given.outputs, given.source)
+    report(answer, settings.environment)

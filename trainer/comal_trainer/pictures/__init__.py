@@ -1,0 +1,1 @@
+"""Pictures to learn from: folders of JPEG named after their label, and what a network sees."""

@@ -1,0 +1,1 @@
+"""The sample `compliance`: is a car component, by its description, in compliance or not?"""

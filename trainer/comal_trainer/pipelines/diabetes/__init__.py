@@ -1,0 +1,1 @@
+"""The sample `diabetes`: ridge regression on scikit-learn's bundled data, as MLOpsPython has it."""

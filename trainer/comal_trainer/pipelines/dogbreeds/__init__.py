@@ -1,0 +1,1 @@
+"""The sample `dogbreeds`: ten classes of pictures, the weights of the best epoch kept."""
