@@ -21,14 +21,14 @@ def main(arguments: Sequence[str]) -> int:
     # this a Pod deleted while it fetches or loads would stay for its whole grace period.
     signal.signal(signal.SIGTERM, _leave)
     options = _parser().parse_args(arguments)
+    log = Path(os.environ.get(contract.TERMINATION_LOG_ENV, contract.TERMINATION_LOG))
     try:
         if options.command == contract.FETCH_COMMAND:
             _fetch(options)
         else:
-            _serve()
+            _serve(log)
     except TerminationError as error:
-        log = os.environ.get(contract.TERMINATION_LOG_ENV, contract.TERMINATION_LOG)
-        report_termination(error, Path(log))
+        report_termination(error, log)
         return 1
     return 0
 
@@ -48,17 +48,17 @@ def _fetch(options: argparse.Namespace) -> None:
     print(f"fetched {artifact.digest}: {len(artifact.files)} files, {artifact.total_bytes} bytes")
 
 
-def _serve() -> None:
+def _serve(log: Path) -> None:
     # BLAS reads this once, when NumPy is loaded; its threads would only fight with ours.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from comal_scorer.server import serve  # noqa: PLC0415
     from comal_scorer.settings import read_settings  # noqa: PLC0415
 
-    serve(read_settings(os.environ))
+    code = serve(read_settings(os.environ), log)
     # All requests are answered. Taking the interpreter down in order would race with Granian's own
     # threads, which panic when it goes away under them and may turn the exit code into 134.
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)
 
 
 def _parser() -> argparse.ArgumentParser:

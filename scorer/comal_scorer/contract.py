@@ -24,11 +24,35 @@ REVISION_ENV: Final = "COMAL_REVISION"
 # The rest is optional; every one has a default below.
 PORT_ENV: Final = "COMAL_PORT"
 THREADS_ENV: Final = "COMAL_THREADS"
+WORKERS_ENV: Final = "COMAL_WORKERS"
 DRAIN_SECONDS_ENV: Final = "COMAL_DRAIN_SECONDS"
 REQUEST_LOG_ENV: Final = "COMAL_REQUEST_LOG"
 MAX_BODY_BYTES_ENV: Final = "COMAL_MAX_BODY_BYTES"
 MAX_IMAGE_PIXELS_ENV: Final = "COMAL_MAX_IMAGE_PIXELS"
 MAX_IN_FLIGHT_ENV: Final = "COMAL_MAX_IN_FLIGHT"
+# `off` predicts row by row even where a measurement at start says that batches are quicker.
+BATCHING_ENV: Final = "COMAL_BATCHING"
+LOAD_SECONDS_ENV: Final = "COMAL_LOAD_SECONDS"
+# From where callers may have pictures fetched: hosts (`photos.example.com`, `*.example.com`) and
+# URL prefixes, separated by spaces. Without it no URL is followed.
+IMAGE_URLS_ENV: Final = "COMAL_IMAGE_URLS"
+# Networks in CIDR notation that those URLs may lead to although they are not public.
+IMAGE_NETWORKS_ENV: Final = "COMAL_IMAGE_NETWORKS"
+IMAGE_SECONDS_ENV: Final = "COMAL_IMAGE_SECONDS"
+# How requests are refused: `strict` with true status codes, `aml-v1` as Azure ML's server does.
+MODE_ENV: Final = "COMAL_MODE"
+
+# A script with init() and run(): `model` runs the one that the model's card names, a path one that
+# the deployment mounts. Without it nothing that a model brings is ever executed.
+SCRIPT_ENV: Final = "COMAL_SCRIPT"
+SCRIPT_SECONDS_ENV: Final = "COMAL_SCRIPT_SECONDS"
+# Data collection: on when a folder (a volume) is named. What of `inputs` and `predictions`, which
+# share of requests (0 to 1), and what the dated path says beside model and version.
+COLLECT_DIR_ENV: Final = "COMAL_COLLECT_DIR"
+COLLECT_ENV: Final = "COMAL_COLLECT"
+COLLECT_SAMPLE_ENV: Final = "COMAL_COLLECT_SAMPLE"
+WORKSPACE_ENV: Final = "COMAL_WORKSPACE"
+SERVICE_ENV: Final = "COMAL_SERVICE"
 
 DEFAULT_MODEL_DIR: Final = "/models"
 DEFAULT_PORT: Final = 8080
@@ -40,6 +64,18 @@ DEFAULT_MAX_IMAGE_PIXELS: Final = 20_000_000
 # Without COMAL_MAX_IN_FLIGHT the queue is as long as the work of this many seconds, by the forward
 # pass measured at start: whoever would wait longer is told so at once (503, Retry-After).
 DEFAULT_QUEUE_SECONDS: Final = 2.0
+DEFAULT_IMAGE_SECONDS: Final = 5.0
+DEFAULT_SCRIPT_SECONDS: Final = 60.0
+DEFAULT_LOAD_SECONDS: Final = 600.0
+SCRIPT_OF_MODEL: Final = "model"
+
+
+class Mode(StrEnum):
+    """In whose words requests are refused."""
+
+    STRICT = "strict"
+    AML_V1 = "aml-v1"
+
 
 # --- HTTP ---------------------------------------------------------------------------------------
 
@@ -48,6 +84,8 @@ HEALTH_PATH: Final = "/"
 LIVE_PATH: Final = "/livez"
 READY_PATH: Final = "/readyz"
 METRICS_PATH: Final = "/metrics"
+SWAGGER_PATH: Final = "/swagger.json"
+OPENAPI_PATH: Final = "/openapi.json"
 
 HEALTHY_BODY: Final = "Healthy"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -11,23 +11,33 @@ from comal_scorer.artifact import check_path
 from comal_scorer.contract import CONFIG_FILE, TerminationReason
 from comal_scorer.failure import TerminationError
 
-# Where `convert` puts the model that is served, whatever format was trained.
-SERVING_FILE = "serving/model.onnx"
+# What a card may ask for at most: a picture or a row is allocated before anything else is known.
+_Pixels = Annotated[int, msgspec.Meta(ge=1, le=4096)]
+_Length = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 
 
 class ImagePreprocessing(msgspec.Struct, frozen=True):
     """How a picture becomes the input: resized to width x height, then v * scale + offset."""
 
-    width: int
-    height: int
+    width: _Pixels
+    height: _Pixels
     scale: float = 1 / 255
     offset: float = 0.0
+
+
+class TextPreprocessing(msgspec.Struct, frozen=True):
+    """How a text becomes `length` numbers below `words`; `vocabulary` is a file, a word a line."""
+
+    length: _Length
+    words: Annotated[int, msgspec.Meta(ge=1)]
+    vocabulary: str = ""
 
 
 class Preprocessing(msgspec.Struct, frozen=True):
     """What happens to an input before the model sees it."""
 
     image: ImagePreprocessing | None = None
+    text: TextPreprocessing | None = None
 
 
 class Tensor(msgspec.Struct, frozen=True):
@@ -50,7 +60,9 @@ class ModelCard(msgspec.Struct, frozen=True):
     Shapes and types are taken from the ONNX file, which cannot disagree with itself.
     """
 
-    contract: Literal["data-matrix", "base64-image"]
+    contract: Literal[
+        "data-matrix", "base64-image", "image-url", "ints-list", "input-data", "script"
+    ]
     format: str = ""
     file: str = ""
     labels: tuple[str, ...] = ()
@@ -68,19 +80,6 @@ def read_card(folder: Path) -> ModelCard:
     if card.samples:
         check_path(card.samples, "model.yaml samples")
     return card
-
-
-def onnx_file(folder: Path, card: ModelCard) -> Path:
-    """Return the ONNX file to load: the converted one, or the model itself when it is ONNX."""
-    converted = folder / SERVING_FILE
-    if converted.is_file():
-        return converted
-    if card.format == "onnx" and card.file:
-        return folder / check_path(card.file, "model.yaml file")
-    raise model_invalid(
-        f"model.yaml format: {card.format!r} has no {SERVING_FILE}; only ONNX is loaded, "
-        "register the model through the conversion step"
-    )
 
 
 def model_invalid(message: str) -> TerminationError:

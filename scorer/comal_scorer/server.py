@@ -7,19 +7,25 @@ import gc
 import json
 import signal
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
+import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from comal_scorer.app import Application
+from comal_scorer import contract
+from comal_scorer.assembly import Service, assemble
 from comal_scorer.contract import TerminationReason
 from comal_scorer.cores import usable_cores
-from comal_scorer.failure import TerminationError
+from comal_scorer.failure import LastWords, TerminationError, report_termination
 from comal_scorer.measurements import Measurements
-from comal_scorer.request_log import RequestLog, write_line
-from comal_scorer.scoring import load_scorer
+from comal_scorer.model_card import ModelCard, model_invalid, read_card
+from comal_scorer.protocol.application import Application
+from comal_scorer.protocol.request_log import RequestLog, write_line
 from comal_scorer.settings import Settings
+from comal_scorer.supervisor import supervise
 from comal_scorer.verification import verify_folder
 
 # Connections, not requests: routers keep many idle ones open, and probes must still get in.
@@ -29,21 +35,77 @@ _BACKLOG = 1024
 _IDLE_MILLISECONDS = 120_000
 _STOP_SECONDS = 30.0
 
+# The measurements, the service of each worker, and how many workers there are.
+_Loaded = tuple[Measurements, Callable[[int], Service], int]
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM and return; raises `TerminationError` when serving cannot start."""
+_UNLOADABLE = model_invalid(
+    "the process ended, or took too long, while it loaded the model: its file is damaged, or it "
+    "needs more memory or time (COMAL_LOAD_SECONDS) than this container has"
+)
+
+
+def serve(settings: Settings, termination_log: Path) -> int:
+    """Serve until SIGTERM, return the exit code; raises `TerminationError` when that cannot be."""
     verify_folder(settings.model_dir, settings.model_digest)
-    scorer = load_scorer(settings.model_dir, settings.max_image_pixels)
-    threads = settings.threads or usable_cores()
+    card = read_card(settings.model_dir)
+    cores = settings.threads or usable_cores()
+    with LastWords(_UNLOADABLE, termination_log, settings.load_seconds):
+        measurements, services, workers = _loaded(settings, card, cores)
     log = None
     if settings.request_log:
         identity = (settings.model_name, settings.model_version, settings.revision)
         log = RequestLog(*identity, write_line)
-    application = Application(settings, scorer, Measurements(settings), log, threads)
-    # Everything loaded so far stays: the collector need not look at it again.
+    # Everything loaded so far stays: the collector need not look at it again, and workers share it.
     gc.collect()
     gc.freeze()
-    asyncio.run(_serve(settings, application))
+
+    def work(worker: int) -> int:
+        measurements.become(worker)
+        service = services(worker)
+        application = assemble(settings, service, measurements, log)
+        try:
+            uvloop.run(_serve(settings, application))
+        except TerminationError as error:
+            report_termination(error, termination_log)
+            return 1
+        finally:
+            service.close()
+        return 0
+
+    return work(0) if workers == 1 else supervise(workers, work)
+
+
+def _loaded(settings: Settings, card: ModelCard, cores: int) -> _Loaded:
+    """Return what is served, and by how many worker processes."""
+    # Imported late: a script's server needs no runtime, a model's no script workers.
+    if settings.script:
+        from comal_scorer.script_service import script_service  # noqa: PLC0415
+
+        measurements = Measurements(settings, 1)
+        script = script_service(settings, card, cores, measurements.move_in_flight)
+        return measurements, lambda _: script, 1
+    if card.contract == "script":
+        raise model_invalid(
+            f"model.yaml contract: script: set {contract.SCRIPT_ENV}=model where the model's own "
+            "code may run"
+        )
+    from comal_scorer.model_service import Share, model_service  # noqa: PLC0415
+    from comal_scorer.scoring import load_scorer  # noqa: PLC0415
+
+    scorer = load_scorer(
+        settings.model_dir, card, settings.max_image_pixels, may_batch=settings.batching
+    )
+    # A quick model is answered on the event loop, which fills one core; the runtime of a slow one
+    # lets threads fill them all.
+    workers = settings.workers or (cores if scorer.inline else 1)
+    _say("loaded", seconds=scorer.seconds, workers=workers, batched=scorer.batched)
+    measurements = Measurements(settings, workers)
+    threads = max(1, cores // workers)
+
+    def service(worker: int) -> Service:
+        return model_service(settings, scorer, Share(worker, workers, threads), measurements)
+
+    return measurements, service, workers
 
 
 async def _serve(settings: Settings, application: Application) -> None:
@@ -63,6 +125,7 @@ async def _serve(settings: Settings, application: Application) -> None:
     await asyncio.sleep(settings.drain_seconds)
     server.stop()  # type: ignore[no-untyped-call]
     await asyncio.wait({serving}, timeout=_STOP_SECONDS)
+    application.close()
     _say("stopped")
 
 

@@ -6,21 +6,37 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 from comal_scorer import contract
 from comal_scorer.contract import TerminationReason
 from comal_scorer.failure import TerminationError
+from comal_scorer.limits.image_urls import ImageUrls, read_entry
 
 # These values travel in response headers and metric labels.
 _LABEL = re.compile(r"[A-Za-z0-9._:/+-]{0,253}")
+
+_NO_URLS = ImageUrls()
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What of the traffic is kept: in which folder, which sides, which share (0 to 1)."""
+
+    folder: Path
+    inputs: bool
+    predictions: bool
+    share: float
+    workspace: str
+    service: str
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything `serve` may be told; sizes in bytes, times in seconds.
 
-    `threads` and `max_in_flight` are None where the machine and the measured model decide.
+    `threads`, `workers` and `max_in_flight` are None where machine and measured model decide.
     """
 
     model_dir: Path
@@ -31,11 +47,20 @@ class Settings:
     host: str = "0.0.0.0"  # noqa: S104 - a Pod has its own address
     port: int = contract.DEFAULT_PORT
     threads: int | None = None
+    workers: int | None = None
     drain_seconds: float = contract.DEFAULT_DRAIN_SECONDS
     request_log: bool = True
     max_body_bytes: int = contract.DEFAULT_MAX_BODY_BYTES
     max_image_pixels: int = contract.DEFAULT_MAX_IMAGE_PIXELS
     max_in_flight: int | None = None
+    batching: bool = True
+    load_seconds: float = contract.DEFAULT_LOAD_SECONDS
+    image_urls: ImageUrls = _NO_URLS
+    image_seconds: float = contract.DEFAULT_IMAGE_SECONDS
+    mode: contract.Mode = contract.Mode.STRICT
+    collection: Collection | None = None
+    script: str = ""
+    script_seconds: float = contract.DEFAULT_SCRIPT_SECONDS
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -51,7 +76,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         revision=_label(environment, contract.REVISION_ENV),
         port=_whole(environment, contract.PORT_ENV, contract.DEFAULT_PORT, 1, 65535),
         threads=_whole(environment, contract.THREADS_ENV, 0, 1, 1024) or None,
-        drain_seconds=_seconds(environment, contract.DRAIN_SECONDS_ENV),
+        workers=_whole(environment, contract.WORKERS_ENV, 0, 1, 256) or None,
+        drain_seconds=_seconds(
+            environment, contract.DRAIN_SECONDS_ENV, contract.DEFAULT_DRAIN_SECONDS
+        ),
         request_log=_switch(environment, contract.REQUEST_LOG_ENV),
         max_body_bytes=_whole(
             environment, contract.MAX_BODY_BYTES_ENV, contract.DEFAULT_MAX_BODY_BYTES, 1, 2**30
@@ -60,6 +88,20 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             environment, contract.MAX_IMAGE_PIXELS_ENV, contract.DEFAULT_MAX_IMAGE_PIXELS, 1, 2**28
         ),
         max_in_flight=_whole(environment, contract.MAX_IN_FLIGHT_ENV, 0, 1, 100_000) or None,
+        batching=_switch(environment, contract.BATCHING_ENV),
+        load_seconds=_seconds(
+            environment, contract.LOAD_SECONDS_ENV, contract.DEFAULT_LOAD_SECONDS
+        ),
+        image_urls=_image_urls(environment),
+        image_seconds=_seconds(
+            environment, contract.IMAGE_SECONDS_ENV, contract.DEFAULT_IMAGE_SECONDS
+        ),
+        mode=_mode(environment),
+        collection=_collection(environment),
+        script=_script(environment),
+        script_seconds=_seconds(
+            environment, contract.SCRIPT_SECONDS_ENV, contract.DEFAULT_SCRIPT_SECONDS
+        ),
     )
 
 
@@ -79,10 +121,10 @@ def _whole(environment: Mapping[str, str], name: str, default: int, low: int, hi
     return int(value)
 
 
-def _seconds(environment: Mapping[str, str], name: str) -> float:
+def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
     value = environment.get(name, "")
     if not value:
-        return contract.DEFAULT_DRAIN_SECONDS
+        return default
     try:
         seconds = float(value)
     except ValueError:
@@ -97,6 +139,64 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
     if value not in {"on", "off"}:
         raise _invalid(name, value, "on or off")
     return value == "on"
+
+
+def _mode(environment: Mapping[str, str]) -> contract.Mode:
+    value = environment.get(contract.MODE_ENV, "") or contract.Mode.STRICT
+    try:
+        return contract.Mode(value)
+    except ValueError:
+        raise _invalid(contract.MODE_ENV, value, " or ".join(contract.Mode)) from None
+
+
+def _script(environment: Mapping[str, str]) -> str:
+    value = environment.get(contract.SCRIPT_ENV, "")
+    if value and value != contract.SCRIPT_OF_MODEL and not Path(value).is_file():
+        raise _invalid(contract.SCRIPT_ENV, value, "model, or the path of a script")
+    return value
+
+
+def _collection(environment: Mapping[str, str]) -> Collection | None:
+    folder = environment.get(contract.COLLECT_DIR_ENV, "")
+    if not folder:
+        return None
+    listed = environment.get(contract.COLLECT_ENV, "") or "inputs,predictions"
+    sides = set(listed.split(","))
+    if not sides <= {"inputs", "predictions"}:
+        raise _invalid(contract.COLLECT_ENV, listed, "inputs, predictions or inputs,predictions")
+    text = environment.get(contract.COLLECT_SAMPLE_ENV, "") or "1"
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise _invalid(contract.COLLECT_SAMPLE_ENV, text, "a share from 0 to 1")
+    return Collection(
+        folder=Path(folder),
+        inputs="inputs" in sides,
+        predictions="predictions" in sides,
+        share=share,
+        workspace=_label(environment, contract.WORKSPACE_ENV),
+        service=_label(environment, contract.SERVICE_ENV),
+    )
+
+
+def _image_urls(environment: Mapping[str, str]) -> ImageUrls:
+    entries = []
+    for text in environment.get(contract.IMAGE_URLS_ENV, "").split():
+        entry = read_entry(text)
+        if entry is None:
+            expected = "a host or a URL prefix such as https://photos.example.com/animals/"
+            raise _invalid(contract.IMAGE_URLS_ENV, text, expected)
+        entries.append(entry)
+    networks = []
+    for text in environment.get(contract.IMAGE_NETWORKS_ENV, "").split():
+        try:
+            networks.append(ip_network(text))
+        except ValueError:
+            expected = "a network such as 10.0.0.0/8"
+            raise _invalid(contract.IMAGE_NETWORKS_ENV, text, expected) from None
+    return ImageUrls(tuple(entries), tuple(networks))
 
 
 def _invalid(name: str, value: str, expected: str) -> TerminationError:

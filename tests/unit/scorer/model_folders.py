@@ -92,7 +92,30 @@ def diabetes() -> tuple[Package, Ridge]:
     return Package(card, files), ridge
 
 
-def brightness(*, rounds: int = 0, output_scale: float = 1.0) -> Package:
+def weighted(contract: str, columns: list[str], weights: list[float], **card: Any) -> Package:
+    """The weighted sum of a row: an answer that shows which column went where."""
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["rows", "weights"], ["sum"])],
+        "weighted",
+        [helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["n", len(weights)])],
+        [helper.make_tensor_value_info("sum", TensorProto.FLOAT, ["n", 1])],
+        [numpy_helper.from_array(np.array(weights, np.float32)[:, None], "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    signature = {"inputs": [{"name": "rows", "columns": columns}]}
+    files = {"serving/model.onnx": model.SerializeToString()}
+    files |= card.pop("files", {})
+    named = {"format": "keras", "contract": contract, "signature": signature, **card}
+    return Package(named, files)
+
+
+def brightness(
+    *,
+    rounds: int = 0,
+    output_scale: float = 1.0,
+    contract: str = "base64-image",
+    size: int = 16,
+) -> Package:
     """A picture classifier: sigmoid of (mean brightness - 0.5) * 10, one output, two labels.
 
     `rounds` of matrix multiplication make it slow without changing the answer.
@@ -101,8 +124,7 @@ def brightness(*, rounds: int = 0, output_scale: float = 1.0) -> Package:
     constants = [numpy_helper.from_array(np.array([1, 2, 3], np.int64), "axes")]
     last = "mean"
     if rounds:
-        size = 600
-        seed = np.eye(size, dtype=np.float32)
+        seed = np.eye(600, dtype=np.float32)
         constants.append(numpy_helper.from_array(seed, "eye"))
         for index in range(rounds):
             # The running value takes part, so that nothing can be folded away at load.
@@ -126,7 +148,7 @@ def brightness(*, rounds: int = 0, output_scale: float = 1.0) -> Package:
         helper.make_node("Mul", ["flat", "output_scale"], ["stretched"]),
         helper.make_node("Reshape", ["stretched", "shape"], ["probability"]),
     ]
-    shape: list[str | int | None] = ["n", 16, 16, 3]
+    shape: list[str | int | None] = ["n", size, size, 3]
     graph = helper.make_graph(
         steps,
         "brightness",
@@ -138,9 +160,9 @@ def brightness(*, rounds: int = 0, output_scale: float = 1.0) -> Package:
     onnx.checker.check_model(model)
     card = {
         "format": "keras",
-        "contract": "base64-image",
+        "contract": contract,
         "labels": ["dark", "light"],
-        "preprocessing": {"image": {"width": 16, "height": 16, "scale": 1 / 255, "offset": 0}},
+        "preprocessing": {"image": {"width": size, "height": size, "scale": 1 / 255, "offset": 0}},
     }
     return Package(card, {"serving/model.onnx": model.SerializeToString()})
 
@@ -148,6 +170,12 @@ def brightness(*, rounds: int = 0, output_scale: float = 1.0) -> Package:
 def jpeg(shade: int = 255, size: tuple[int, int] = (40, 30), **options: Any) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", size, (shade, shade, shade)).save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
+def png(shade: int = 255, mode: str = "RGB") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (40, 30), shade).convert(mode).save(buffer, "PNG")
     return buffer.getvalue()
 
 

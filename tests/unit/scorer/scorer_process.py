@@ -60,6 +60,8 @@ class ScorerProcess:
             contract.REVISION_ENV: "7c9f",
             contract.PORT_ENV: str(self.port),
             contract.DRAIN_SECONDS_ENV: "0",
+            # Most tests look at limits and counts, which are simplest in one process.
+            contract.WORKERS_ENV: "1",
             contract.TERMINATION_LOG_ENV: str(self.termination),
         }
         self.process = subprocess.Popen(

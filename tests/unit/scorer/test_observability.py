@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 
-from comal_scorer.app import queue_length
+from comal_scorer.limits.admission import queue_length
 from unit.scorer.conftest import Start
 from unit.scorer.model_folders import diabetes
 from unit.scorer.scorer_process import ScorerProcess

@@ -240,14 +240,16 @@ def test_grey_and_progressive_pictures_are_labelled(image_scorer: ScorerProcess)
         pytest.param(b'{"data": 7}', "field-invalid", id="number"),
         pytest.param(b'{"data": [[1]]}', "field-invalid", id="matrix"),
         pytest.param(b"\xff\xd8\xff\xe0", "field-invalid", id="raw-jpeg"),
-        pytest.param(b'{"data": ""}', "not-a-jpeg", id="empty"),
+        pytest.param(b'{"data": ""}', "not-a-picture", id="empty"),
         pytest.param(b'{"data": "not base64!"}', "not-base64", id="no-base64"),
         pytest.param(b'{"data": "\xc3\xa9"}', "not-base64", id="not-ascii"),
-        pytest.param(image_body(b"GIF89a........"), "not-a-jpeg", id="gif"),
-        pytest.param(image_body(b"\x89PNG\r\n\x1a\n" + b"0" * 50), "not-a-jpeg", id="png"),
-        pytest.param(image_body(b"\xff\xd8\xff"), "not-a-jpeg", id="only-the-start"),
-        pytest.param(image_body(jpeg()[:200]), "not-a-jpeg", id="cut-in-the-header"),
-        pytest.param(image_body(jpeg(9, (400, 400))[:-800]), "not-a-jpeg", id="cut-in-the-picture"),
+        pytest.param(image_body(b"GIF89a........"), "not-a-picture", id="gif"),
+        pytest.param(image_body(b"\x89PNG\r\n\x1a\n" + b"0" * 50), "not-a-picture", id="png"),
+        pytest.param(image_body(b"\xff\xd8\xff"), "not-a-picture", id="only-the-start"),
+        pytest.param(image_body(jpeg()[:200]), "not-a-picture", id="cut-in-the-header"),
+        pytest.param(
+            image_body(jpeg(9, (400, 400))[:-800]), "not-a-picture", id="cut-in-the-picture"
+        ),
         pytest.param(
             image_body(jpeg(size=(2000, 2000))), "image-too-large", id="four-million-pixels"
         ),

@@ -27,6 +27,7 @@ class Line(msgspec.Struct, rename="camel", omit_defaults=True):
     model: str
     model_version: str
     revision: str
+    predictions: int = 0
     traceparent: str = ""
     error: str = ""
 
@@ -54,6 +55,7 @@ class RequestLog:
         path: str,
         status: int,
         seconds: float,
+        predictions: int,
         error: str,
     ) -> None:
         """Write one line."""
@@ -67,6 +69,7 @@ class RequestLog:
             self._model,
             self._model_version,
             self._revision,
+            predictions,
             traceparent,
             error,
         )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
+from comal_scorer.limits.patience import Patience
 from comal_scorer.request_error import RequestError
 
 # Larger bodies, and those of unknown length, are counted against a budget while they arrive.
 _SMALL = 64 * 1024
 _BUDGET_BODIES = 16
 _SECONDS = 30.0
+_JSON = "application/json"
+_ANY = "*/*"
 
 
 class Incoming(Protocol):
@@ -35,41 +39,54 @@ class BodyReader:
         """Start with nothing buffered."""
         self._max_bytes = max_bytes
         self._budget = _BUDGET_BODIES * max_bytes
+        self._patience = Patience(_SECONDS)
 
     async def read(self, headers: Any, incoming: Incoming) -> bytes:
-        """Return the body; raises `RequestError` 408, 413, 415, 499 or 503."""
-        _check_type(headers.get("content-type"), headers.get("content-encoding"))
+        """Return the body; raises `RequestError` 408, 413, 499 or 503."""
         length = _declared_length(headers.get("content-length"))
         if length is not None and length > self._max_bytes:
             await _discard(incoming, self._budget)
             raise self._too_large(length)
         try:
-            async with asyncio.timeout(_SECONDS):
-                if length is not None and length <= _SMALL:
-                    return await incoming()
-                return await self._read_large(incoming, length)
+            if length is None:
+                async with asyncio.timeout(_SECONDS):
+                    return await self._read_unknown(incoming)
+            return await self._read_known(incoming, length)
         except ProtocolClosed:
             raise _abandoned() from None
         except TimeoutError:
             message = f"the body did not arrive within {_SECONDS:g} s; send it again"
             raise RequestError(408, "body-too-slow", message, field="body") from None
 
-    async def _read_large(self, incoming: Incoming, length: int | None) -> bytes:
-        reserved = self._max_bytes if length is None else length
-        if reserved > self._budget:
-            raise overloaded("too many large bodies are arriving")
-        self._budget -= reserved
-        try:
+    async def _read_known(self, incoming: Incoming, length: int) -> bytes:
+        """Return a body whose length was told; the server never hands over more than that."""
+        if length <= _SMALL:
+            return await self._patience.wait(incoming())
+        with self._reserved(length):
+            content = await self._patience.wait(incoming())
+        if len(content) != length:
+            raise _abandoned()
+        return content
+
+    async def _read_unknown(self, incoming: Incoming) -> bytes:
+        with self._reserved(self._max_bytes):
             pieces = bytearray()
             async for piece in incoming:
                 pieces += piece
                 if len(pieces) > self._max_bytes:
                     raise self._too_large(len(pieces))
-            if length is not None and len(pieces) != length:
-                raise _abandoned()
             return bytes(pieces)
+
+    @contextmanager
+    def _reserved(self, size: int) -> Iterator[None]:
+        """Take from the budget while a body arrives; raises `RequestError` 503."""
+        if size > self._budget:
+            raise overloaded("too many large bodies are arriving")
+        self._budget -= size
+        try:
+            yield
         finally:
-            self._budget += reserved
+            self._budget += size
 
     def _too_large(self, size: int) -> RequestError:
         message = f"the body has {size} bytes or more, at most {self._max_bytes} are read"
@@ -90,15 +107,24 @@ def _abandoned() -> RequestError:
     return RequestError(499, "client-closed", "the client left before its body was complete")
 
 
-def _check_type(content_type: str | None, encoding: str | None) -> None:
-    if content_type is not None and content_type.partition(";")[0].strip().lower() != (
-        "application/json"
-    ):
-        message = f"content-type: {content_type[:80]!a}, expected application/json"
-        raise RequestError(415, "content-type-unsupported", message, field="content-type")
+def media_type(headers: Any, taken: frozenset[str]) -> str:
+    """Return the body's media type, one of those taken; JSON when the caller does not say.
+
+    Raises `RequestError` 415.
+    """
+    encoding = headers.get("content-encoding")
     if encoding is not None and encoding.strip().lower() != "identity":
         message = f"content-encoding: {encoding[:80]!a}, send the body uncompressed"
         raise RequestError(415, "content-encoding-unsupported", message, field="content-encoding")
+    content_type = headers.get("content-type")
+    if content_type is None or content_type == _JSON:
+        return _JSON
+    kind: str = content_type.partition(";")[0].strip().lower()
+    if kind not in taken and _ANY not in taken:
+        expected = " or ".join(sorted(taken))
+        message = f"content-type: {content_type[:80]!a}, expected {expected}"
+        raise RequestError(415, "content-type-unsupported", message, field="content-type")
+    return kind
 
 
 def _declared_length(value: str | None) -> int | None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 
 from comal_scorer.model_card import model_invalid
-
-Array = npt.NDArray[Any]
+from comal_scorer.runtime.tensors import Array, Input, Output
 
 _TYPES: dict[str, type[np.number[Any]]] = {
     "tensor(float)": np.float32,
@@ -22,24 +19,27 @@ _TYPES: dict[str, type[np.number[Any]]] = {
     "tensor(int32)": np.int32,
     "tensor(uint8)": np.uint8,
 }
+_OUTPUTS: dict[str, type[np.generic]] = {
+    **_TYPES,
+    "tensor(bool)": np.bool_,
+    "tensor(int8)": np.int8,
+    "tensor(int16)": np.int16,
+    "tensor(uint16)": np.uint16,
+    "tensor(uint32)": np.uint32,
+    "tensor(uint64)": np.uint64,
+}
 _ONLY_FATAL = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """The model's one input; a None in the shape is a free axis, the first one counts rows."""
-
-    name: str
-    dtype: np.dtype[np.number[Any]]
-    shape: tuple[int | None, ...]
-
-
-class Model:
+class OnnxModel:
     """A session with one numeric input; safe to call from several threads."""
+
+    platform = "onnxruntime_onnx"
 
     def __init__(self, session: Any, model_input: Input) -> None:
         """Take a session whose first output is the answer."""
         self.input = model_input
+        self.outputs = _tensors(session)
         self._run = session.run
         self._answer = [session.get_outputs()[0].name]
 
@@ -48,8 +48,13 @@ class Model:
         result: Array = self._run(self._answer, {self.input.name: rows})[0]
         return result
 
+    def predict_all(self, rows: Array, names: list[str]) -> list[Array]:
+        """Return the outputs of these names, in their order."""
+        results: list[Array] = self._run(names, {self.input.name: rows})
+        return results
 
-def load_model(path: Path) -> Model:
+
+def load_onnx(path: Path) -> OnnxModel:
     """Return the model of an ONNX file; raises `TerminationError` (ModelInvalid)."""
     ort.set_default_logger_severity(_ONLY_FATAL)
     options = ort.SessionOptions()
@@ -64,7 +69,7 @@ def load_model(path: Path) -> Model:
         raise model_invalid(
             f"{path.name} is not a model ONNX Runtime can load: {problem}"
         ) from None
-    return Model(session, _only_input(session))
+    return OnnxModel(session, _only_input(session))
 
 
 def _only_input(session: Any) -> Input:
@@ -77,3 +82,14 @@ def _only_input(session: Any) -> Input:
         raise model_invalid(f"the input {only.name!r} is {only.type}; expected numbers")
     shape = tuple(size if isinstance(size, int) else None for size in only.shape)
     return Input(only.name, np.dtype(_TYPES[only.type]), shape)
+
+
+def _tensors(session: Any) -> tuple[Output, ...]:
+    """Return the outputs that are tensors; a classifier's maps from label to number are none."""
+    outputs = []
+    for item in session.get_outputs():
+        kind = np.dtype(object) if item.type == "tensor(string)" else _OUTPUTS.get(item.type)
+        if kind is not None:
+            shape = tuple(size if isinstance(size, int) else None for size in item.shape)
+            outputs.append(Output(item.name, np.dtype(kind), shape))
+    return tuple(outputs)

@@ -1,0 +1,1 @@
+"""Between bytes on the wire and tensors: one module for each contract."""

@@ -1,0 +1,1 @@
+"""Inputs and predictions kept for those who watch a model, beside the answering of requests."""

@@ -1,0 +1,1 @@
+"""Models that predict: one module for each runtime, behind the same few methods."""
