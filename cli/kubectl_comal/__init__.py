@@ -1,0 +1,1 @@
+"""kubectl comal: what people do with rollouts and trainings from their terminal."""

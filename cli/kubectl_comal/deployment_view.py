@@ -1,0 +1,111 @@
+"""A ModelDeployment on a screen: who serves, how far the rollout is, and what decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from kubectl_comal.ages import age
+from kubectl_comal.objects import Found
+
+_ROLES = ("stable", "candidate", "previous")
+_COLOURS = {"stable": "green", "candidate": "yellow", "previous": "cyan"}
+# What these say stands in the rest of the picture already while all is well.
+_QUIET_WHEN = {"Available": "True", "ModelResolved": "True", "RouteReady": "True"}
+_SHOWN = ("Available", "ModelResolved", "RouteReady", "AnalysisHealthy", "UpdateAvailable")
+
+
+def deployment_view(found: Found, now: datetime | None = None) -> RenderableType:
+    """Return the whole picture."""
+    return Group(*_parts(found, now))
+
+
+def _parts(found: Found, now: datetime | None) -> Iterator[RenderableType]:
+    yield headline(found)
+    status = found.status
+    if status.get("url"):
+        yield Text(f"  {status['url']}", style="dim")
+    yield Text()
+    if any(status.get(role) for role in _ROLES) or status.get("draining"):
+        yield _revisions(status, now)
+    yield from _rollout(status, now)
+    for condition in (found.condition(kind) for kind in _SHOWN):
+        if condition and condition["status"] != _QUIET_WHEN.get(condition["type"]):
+            text = f"{condition['type']} {condition['status']} {condition['reason']}: "
+            yield Text(text + condition.get("message", ""))
+    for one in status.get("rejected") or ():
+        text = f"rejected {age(one['at'], now)} ago: {one['modelVersion']} ({one['revision']})"
+        yield Text(f"{text} {one['reason']}: {one.get('message', '')}", style="red")
+
+
+def headline(found: Found) -> Text:
+    """Return name, state and sentence of any object of ours."""
+    ready = found.condition("Ready")
+    stalled = found.condition("Stalled").get("status") == "True"
+    colour = "red" if stalled else "green" if ready.get("status") == "True" else "yellow"
+    state = str(ready.get("reason") or "not looked at yet")
+    text = Text.assemble((found.name, "bold"), "  ", (state, f"bold {colour}"))
+    meta = found.body["metadata"]
+    if found.status.get("observedGeneration", -1) not in (-1, meta.get("generation")):
+        text.append("  (of an older spec)", style="dim")
+    if ready.get("message"):
+        text.append(f"\n  {ready['message']}")
+    return text
+
+
+def _revisions(status: Mapping[str, Any], now: datetime | None) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("ROLE", "MODEL", "REVISION", "READY", "WEIGHT", "ROUTERS", "SINCE"):
+        table.add_column(column, style="dim" if column == "REVISION" else "", no_wrap=True)
+    traffic = {one["revision"]: one for one in status.get("traffic") or ()}
+    for role in _ROLES:
+        one = status.get(role)
+        if not one:
+            continue
+        share = traffic.get(one["revision"], {})
+        table.add_row(
+            Text(role, style=_COLOURS[role]),
+            one["modelVersion"],
+            one["revision"],
+            one.get("ready", ""),
+            _percent(share.get("percent")),
+            _percent(share.get("acknowledgedPercent")),
+            age(one.get("since"), now),
+        )
+    for one in status.get("draining") or ():
+        since = age(one.get("since"), now)
+        table.add_row(Text("draining", style="dim"), "", one["revision"], *[""] * 3, since)
+    return table
+
+
+def _percent(share: str | None) -> str:
+    return "" if share is None else f"{share} %"
+
+
+def _rollout(status: Mapping[str, Any], now: datetime | None) -> Iterator[RenderableType]:
+    candidate = status.get("candidate")
+    if candidate and status.get("stable"):
+        row = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=100, completed=float(status.get("weight") or 0), width=30)
+        row.add_row(f"step {status.get('step', '0')}", bar, f"{status.get('weight', '0')} %")
+        yield row
+    hold = status.get("hold")
+    if hold:
+        text = f"held by {hold['by']} for {age(hold['since'], now)}: {hold.get('message', '')}"
+        yield Text(text, style="yellow")
+    if status.get("smoke"):
+        smoke = status["smoke"]
+        word = "passed" if smoke.get("passed") else "failed"
+        yield Text(f"smoke test {word}: {smoke.get('message', '')}")
+    analysis = status.get("analysis")
+    if analysis:
+        errors = f"{analysis.get('errors', 0)} of {analysis.get('requests', 0)} requests failed"
+        stable = f"{analysis.get('stableErrors', 0)} of {analysis.get('stableRequests', 0)}"
+        text = f"analysis {analysis['verdict']}: {errors}, of stable {stable}"
+        yield Text(f"{text}. {analysis.get('message', '')}".rstrip(". "))
