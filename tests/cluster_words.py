@@ -10,6 +10,17 @@ from demo.kubectl import Kubectl, Manifest, wait_for
 API = "comal.dev/v1alpha1"
 
 
+# What Pod Security `restricted` asks of a container.
+RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
 def a_run(name: str, *steps: Mapping[str, Any], **spec: Any) -> Manifest:
     """Return a TrainingRun of small steps on a small workspace."""
     return {
@@ -92,7 +103,7 @@ def picture(kubectl: Kubectl, image: str, label: str) -> str:
     """Return a JPEG in base64 that no training has seen, as the trainer image cuts it."""
     program = (
         "import base64,sys\n"
-        "from comal_trainer.tacosandburritos.photographs import crops\n"
+        "from comal_trainer.pipelines.tacosandburritos.photographs import crops\n"
         "found=[p for p in crops(60,96)['test'] if p.label==sys.argv[1]]\n"
         "print(base64.b64encode(found[-1].content).decode())\n"
     )
@@ -109,19 +120,11 @@ def _caller(kubectl: Kubectl, image: str, name: str = "caller") -> str:
 
 
 def _caller_manifest(name: str, image: str) -> Manifest:
-    security = {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "readOnlyRootFilesystem": True,
-        "runAsNonRoot": True,
-        "runAsUser": 65532,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
     container = {
         "name": "caller",
         "image": image,
         "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"],
-        "securityContext": security,
+        "securityContext": RESTRICTED,
     }
     pod = {"automountServiceAccountToken": False, "containers": [container]}
     labels = {"app": name}

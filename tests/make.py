@@ -63,9 +63,17 @@ def owned(child: Manifest, owner: Manifest) -> dict[str, Any]:
     return {**child, "metadata": {**child["metadata"], **meta}}
 
 
-def ended_job(job: Manifest, end: str = "Complete", message: str = "") -> dict[str, Any]:
+def ended_job(
+    job: Manifest,
+    end: str = "Complete",
+    message: str = "",
+    *,
+    reason: str = "",
+    at: str = NOON_TEXT,
+) -> dict[str, Any]:
     """Return `job` as it looks once it is Complete or Failed."""
-    found = {"type": end, "status": "True", "lastTransitionTime": NOON_TEXT, "message": message}
+    found = {"type": end, "status": "True", "lastTransitionTime": at, "message": message}
+    found |= {"reason": reason} if reason else {}
     status = {"startTime": NOON_TEXT, "completionTime": NOON_TEXT, "conditions": [found]}
     return {**job, "status": status}
 
@@ -87,6 +95,31 @@ def an_ended_pod(job: Manifest, *, code: int = 0, said: Any = "", reason: str = 
         phase=phase,
         containerStatuses=[{"name": "step", "state": {"terminated": state}}],
     )
+
+
+def a_running_pod(job: Manifest, *, node: str = "node-1", since: str = NOON_TEXT) -> dict[str, Any]:
+    """Return the Pod of `job` whose container runs on `node`."""
+    image = "localhost/comal/trainer@sha256:" + "b" * 64
+    container = {
+        "name": "step",
+        "imageID": image,
+        "state": {"running": {"startedAt": since}},
+    }
+    return {
+        **a_pod(job, phase="Running", containerStatuses=[container]),
+        "spec": {"nodeName": node},
+    }
+
+
+def a_node(
+    name: str = "node-1", *, ready: str = "True", spot: bool = False, since: str = NOON_TEXT
+) -> dict[str, Any]:
+    """Return a node as the operator keeps it."""
+    said = {"type": "Ready", "status": ready, "lastTransitionTime": since}
+    node = an_object("Node", name, api="v1", status={"conditions": [said]})
+    del node["metadata"]["namespace"]
+    labels = {"kubernetes.azure.com/scalesetpriority": "spot"} if spot else {}
+    return {**node, "metadata": {**node["metadata"], "labels": labels}}
 
 
 def a_waiting_pod(job: Manifest, reason: str, message: str = "") -> Manifest:

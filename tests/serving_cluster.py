@@ -10,6 +10,7 @@ from typing import Any, Self
 from comal_operator.core.conditions import timestamp
 from comal_operator.core.names import LABEL_REVISION
 from comal_operator.core.plan import Settings
+from comal_operator.core.serving.counters import Counters, Reading
 from comal_operator.core.serving.router import CONFIG_ANNOTATION
 from make import NOON, SETTINGS, an_object
 
@@ -30,6 +31,10 @@ class ServingCluster:
     settings: Settings = SETTINGS
     broken: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Model digests whose Pods never become ready, and (reason, message) of their end."""
+    load: dict[str, int] = field(default_factory=dict)
+    """Pods that the autoscaler of that name would like."""
+    counts: dict[tuple[str, str], Counters] = field(default_factory=dict)
+    """What each router's Pod has counted of each revision."""
     lazy: bool = False
     """Whether kubelets leave routers' files as they are, told or not."""
     serial: int = 1
@@ -66,6 +71,7 @@ class ServingCluster:
 
     def controllers(self) -> None:
         """Let everything but the operator catch up."""
+        self._autoscale()
         for deployment in self.deployments():
             self._replicate(deployment)
         names = {one["metadata"]["name"] for one in self.deployments()}
@@ -77,6 +83,16 @@ class ServingCluster:
             told = (pod["metadata"].get("annotations") or {}).get(CONFIG_ANNOTATION)
             if told and not self.lazy:
                 self.runs[pod["metadata"]["name"]] = self.secret
+
+    def _autoscale(self) -> None:
+        for (kind, name), one in self.objects.items():
+            deployment = self.objects.get(("Deployment", name))
+            if kind != "HorizontalPodAutoscaler" or deployment is None:
+                continue
+            scale, bounds = deployment["spec"], one["spec"]
+            if scale["replicas"]:
+                wanted = self.load.get(name, scale["replicas"])
+                scale["replicas"] = min(max(wanted, bounds["minReplicas"]), bounds["maxReplicas"])
 
     def _replicate(self, deployment: Object) -> None:
         name, wanted = deployment["metadata"]["name"], deployment["spec"]["replicas"]
@@ -127,6 +143,17 @@ class ServingCluster:
 
     def set_ready(self, pod: Object, *, ready: bool) -> None:
         pod["status"]["conditions"] = [{"type": "Ready", "status": str(ready)}]
+
+    def serve(self, revision: str, requests: int, errors: int = 0, milliseconds: float = 5) -> None:
+        """Let each router send requests to a revision; so many of them fail."""
+        for pod in self.routers():
+            key = (pod["metadata"]["name"], revision)
+            more = Counters(requests, errors, {milliseconds: requests})
+            self.counts[key] = self.counts.get(key, Counters()) + more
+
+    def reading(self, router: str) -> Reading:
+        """Return what a router has counted."""
+        return Reading({name: one for (pod, name), one in self.counts.items() if pod == router})
 
     def recover(self) -> None:
         """Make every Pod ready again that has no reason not to be."""

@@ -13,23 +13,29 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from comal_operator.core.names import LABEL_REVISION
+from comal_operator.core.conditions import timestamp
+from comal_operator.core.names import FIELD_MANAGER, LABEL_REVISION
 from comal_operator.core.plan import (
     Action,
     Apply,
     Create,
+    CreateCredentials,
+    Credentials,
     Delete,
     Manifest,
     Plan,
     Question,
     RouterVersions,
     Seen,
+    Unwatched,
     WriteStatus,
 )
 from comal_operator.core.serving.acknowledgement import traffic_of
 from comal_operator.core.serving.decide import plan_model_deployment
 from make import an_object
 from serving_cluster import Object, ServingCluster
+
+UNWATCHED = ("HTTPRoute", "Ingress")
 
 
 def an_endpoint(**spec: Any) -> Object:
@@ -55,6 +61,12 @@ class ServingWorld(ServingCluster):
     silent: set[str] = field(default_factory=set)
     """Routers that do not answer."""
     written: list[Action] = field(default_factory=list)
+    key_secrets: list[str] = field(default_factory=list)
+    """Secrets with new keys of callers, in the order of their making."""
+    shown: dict[tuple[str, str], Manifest] = field(default_factory=dict)
+    """What one pass made and can never read."""
+    scaled_by_others: set[str] = field(default_factory=set)
+    """Deployments whose `replicas` the operator does not own."""
 
     # --- what the operator does -----------------------------------------------------------------
 
@@ -82,9 +94,13 @@ class ServingWorld(ServingCluster):
         answers: dict[Question, Any] = {}
         if asked:
             for pod in self.routers():
-                question = RouterVersions(pod["metadata"]["name"], pod["status"].get("podIP", ""))
-                answers[question] = self._answer(pod["metadata"]["name"])
-        seen = Seen(dict(self.objects), answers, dict(self.refusals))
+                name, ip = pod["metadata"]["name"], pod["status"].get("podIP", "")
+                for counters in (False, True):
+                    answers[RouterVersions(name, ip, counters)] = self._answer(name, counters)
+            for kind in UNWATCHED:
+                answers[Unwatched(kind, "diabetes")] = self.objects.get((kind, "diabetes"))
+        watched = {key: one for key, one in self.objects.items() if key[0] not in UNWATCHED}
+        seen = Seen({**watched, **self.shown}, answers, dict(self.refusals))
         plan = plan_model_deployment(self.mdep, seen, now=self.now, settings=self.settings)
         return self.plan(asked=True) if plan.questions and not asked else plan
 
@@ -97,6 +113,7 @@ class ServingWorld(ServingCluster):
 
     def look(self) -> Plan:
         """Carry out first actions until none is left; return the last plan."""
+        self.shown = {}
         for _ in range(100):
             plan = self.step()
             if not plan.actions:
@@ -105,19 +122,26 @@ class ServingWorld(ServingCluster):
 
     def settle(self, seconds: float = 0) -> Plan:
         """Let cluster and operator go on by turns until nothing moves, or for `seconds`."""
-        end = self.now + timedelta(seconds=seconds)
-        for _ in range(2000):
+        end, quiet = self.now + timedelta(seconds=seconds), 0
+        for _ in range(3000):
             self.controllers()
             before = len(self.written)
             plan = self.look()
             self.controllers()
-            if len(self.written) > before:
+            quiet = 0 if len(self.written) > before else quiet + 1
+            if not quiet:
                 continue
             again = plan.requeue_after
-            if again is None or (not seconds and again > timedelta(seconds=2)):
+            # While a candidate is watched somebody looks each second, and mostly sees nothing new.
+            if again is None or (not seconds and (again > timedelta(seconds=2) or quiet > 5)):
                 return plan
+            if quiet > 8:
+                again = max(again, timedelta(seconds=10 if quiet < 40 else 60))
             if seconds and self.now + again > end:
                 self.now = end
+                for _ in range(3):
+                    self.look()
+                    self.controllers()
                 return self.look()
             self.now += again
         raise AssertionError("never settles")
@@ -139,9 +163,13 @@ class ServingWorld(ServingCluster):
                 )
                 assert not ("Secret" in kinds and has_scale), "a share and a scale in one write"
                 for manifest in manifests:
-                    self._apply(manifest)
+                    self._apply(manifest, action.manager)
+            case CreateCredentials(manifest, Credentials.KEYS):
+                self.key_secrets.append(manifest["metadata"]["name"])
+                self.shown["Secret", manifest["metadata"]["name"]] = manifest
             case Delete(ref, uid):
                 there = self.objects.pop((ref.kind, ref.name))
+                self.shown.pop((ref.kind, ref.name), None)
                 assert there["metadata"]["uid"] == uid
                 self._judge_removal(there, 0)
             case WriteStatus(ref, version, status):
@@ -154,7 +182,7 @@ class ServingWorld(ServingCluster):
                 old["metadata"]["resourceVersion"] = self._next()
                 old["status"] = copy.deepcopy(dict(status))
 
-    def _apply(self, manifest: Manifest) -> None:
+    def _apply(self, manifest: Manifest, manager: str = FIELD_MANAGER) -> None:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         if kind == "Secret":
             file = base64.b64decode(manifest["data"]["endpoints.json"])
@@ -167,9 +195,12 @@ class ServingWorld(ServingCluster):
         if old is None:
             assert kind != "Pod", "a Pod made by touching it"
             new["metadata"] |= {"uid": f"uid-{self._next()}", "generation": 1}
+            new["metadata"]["creationTimestamp"] = timestamp(self.now)
             if kind == "Service":
                 new["spec"]["clusterIP"] = f"10.96.0.{self.serial % 250}"
         else:
+            if kind == "Deployment":
+                self._fill_in(new, old, manager)
             if kind == "Deployment" and new["spec"]["replicas"] == 0:
                 self._judge_removal(old, 0)
             changed = any(old.get(key) != new[key] for key in new if key != "metadata")
@@ -184,6 +215,20 @@ class ServingWorld(ServingCluster):
                 new["spec"]["clusterIP"] = old["spec"]["clusterIP"]
         new["metadata"]["resourceVersion"] = self._next()
         self.objects[kind, name] = new
+        if kind in UNWATCHED:
+            self.shown[kind, name] = new
+
+    def _fill_in(self, new: Object, old: Object, manager: str) -> None:
+        """Do to `spec.replicas` what the API server does to a field by who owns it."""
+        if manager != FIELD_MANAGER:
+            new["spec"] = {**old["spec"], **new["spec"]}
+            self.scaled_by_others.add(new["metadata"]["name"])
+        elif "replicas" in new["spec"]:
+            self.scaled_by_others.discard(new["metadata"]["name"])
+        else:
+            kept = new["metadata"]["name"] in self.scaled_by_others
+            assert kept, "the API server would put replicas back to 1"
+            new["spec"]["replicas"] = old["spec"]["replicas"]
 
     def _judge_removal(self, deployment: Object, replicas: int) -> None:
         revision = (deployment["metadata"].get("labels") or {}).get(LABEL_REVISION)
@@ -211,7 +256,8 @@ class ServingWorld(ServingCluster):
                 running = traffic_of(self.runs[pod["metadata"]["name"]])
                 assert running.get(candidate) == old["weight"], (running, old, new)
 
-    def _answer(self, pod: str) -> dict[str, str] | None:
+    def _answer(self, pod: str, counters: bool) -> dict[str, Any] | None:
         if pod in self.silent:
             return None
-        return {"endpoints": self.runs[pod], "clusters": "c"} if self.runs.get(pod) else {}
+        versions = {"endpoints": self.runs[pod], "clusters": "c"} if self.runs.get(pod) else {}
+        return {**versions, "reading": self.reading(pod)} if counters else versions

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from comal_operator.core.conditions import is_true
+from comal_operator.core.names import LABEL_ATTEMPT
 from comal_operator.core.plan import (
+    Apply,
     Create,
     Delete,
     Manifest,
     Plan,
     Question,
     Seen,
+    Settings,
     WriteStatus,
 )
 from comal_operator.core.registry.numbers import high_water
@@ -34,6 +39,17 @@ ANSWERS: dict[str, Any] = {
 }
 
 
+def step_of(job: str, *steps: str) -> str | None:
+    """Return which of `steps` the Job of that name is for, whatever attempt it is."""
+    part = job.removeprefix("diabetes-").rpartition("-")[0]
+    return next((s for s in steps if re.fullmatch(rf"{re.escape(s)}(-[0-9]+)?", part)), None)
+
+
+def attempt_of(job: Manifest) -> int:
+    """Return the number of the attempt that the Job is."""
+    return int(job["metadata"]["labels"].get(LABEL_ATTEMPT, 1))
+
+
 @dataclass
 class World:
     """Objects by (kind, name); `made` remembers every creation, whatever is deleted since."""
@@ -43,6 +59,7 @@ class World:
     refusals: dict[tuple[str, str], str] = field(default_factory=dict)
     made: list[tuple[str, str]] = field(default_factory=list)
     now: datetime = NOON
+    settings: Settings = SETTINGS
     _serial: int = 0
 
     def add(self, *manifests: Manifest) -> World:
@@ -62,7 +79,7 @@ class World:
     def plan(self, name: str = "diabetes") -> Plan:
         """Decide once."""
         seen = Seen(self.objects, self.answers, self.refusals)
-        return plan_training_run(self.run(name), seen, now=self.now, settings=SETTINGS)
+        return plan_training_run(self.run(name), seen, now=self.now, settings=self.settings)
 
     def settle(self, name: str = "diabetes") -> Plan:
         """Carry out first actions until there is none left; return the last plan."""
@@ -85,6 +102,12 @@ class World:
         elif isinstance(action, Delete):
             self.objects.pop((action.ref.kind, action.ref.name), None)
             self._collect_garbage(action.uid)
+        elif isinstance(action, Apply):
+            for manifest in action.manifests:
+                key = (manifest["kind"], manifest["metadata"]["name"])
+                old = self.objects[key]
+                meta = {**old["metadata"], **manifest["metadata"]}
+                self.objects[key] = {**old, "metadata": meta}
         elif isinstance(action, WriteStatus):
             key = (action.ref.kind, action.ref.name)
             old = self.objects[key]
@@ -93,14 +116,14 @@ class World:
             self.objects[key] = {**old, "metadata": meta, "status": dict(action.status)}
 
     def job(self, step: str) -> Manifest:
-        """Return the Job of a step, or of comal-collect, comal-convert, comal-register."""
+        """Return the newest Job of a step, or of comal-collect, comal-convert, comal-register."""
         found = [
             thing
             for (kind, name), thing in self.objects.items()
-            if kind == "Job" and name.startswith(f"diabetes-{step}-")
+            if kind == "Job" and step_of(name, step) == step
         ]
-        assert len(found) == 1, f"{len(found)} Jobs of {step} in {sorted(self.objects)}"
-        return found[0]
+        assert found, f"no Job of {step} in {sorted(self.objects)}"
+        return max(found, key=attempt_of)
 
     def end(self, step: str, *, code: int = 0, said: Any = None) -> None:
         """Let the step's Pod and Job end."""
@@ -125,9 +148,10 @@ class World:
                 status = {**registry["status"], "lastVersions": high_water(registry, versions)}
                 self.objects[key] = {**registry, "status": status}
 
-    def wait(self, **time: float) -> None:
+    def wait(self, **time: float) -> World:
         """Let time pass."""
         self.now += timedelta(**time)
+        return self
 
     def copy(self) -> World:
         """Return a world that goes its own way from here."""
@@ -151,7 +175,22 @@ class World:
         for key, thing in list(self.objects.items()):
             owners = thing["metadata"].get("ownerReferences") or ()
             if any(owner["uid"] == uid for owner in owners):
-                del self.objects[key]
+                self._let_go(key, thing)
+
+    def _let_go(self, key: tuple[str, str], thing: Manifest) -> None:
+        """Delete a child at once; a running Pod waits for the kubelet of a node that is there."""
+        node = (thing.get("spec") or {}).get("nodeName")
+        if key[0] == "Pod" and node and not self._works(node):
+            meta = {**thing["metadata"], "deletionTimestamp": NOON_TEXT}
+            self.objects[key] = {**thing, "metadata": meta}
+        else:
+            del self.objects[key]
+
+    def _works(self, node: str) -> bool:
+        there = self.objects.get(("Node", node))
+        return not self.settings.watch_nodes or (
+            there is not None and is_true(there["status"]["conditions"], "Ready")
+        )
 
     def _next(self) -> str:
         self._serial += 1

@@ -25,6 +25,7 @@ from comal_operator.shell.faults import ApiFaultError
 from comal_operator.shell.health import Health
 from comal_operator.shell.kinds import child_kinds
 from comal_operator.shell.lease import Lease
+from comal_operator.shell.nodes import NODE
 from comal_operator.shell.resources import RESOURCES
 from comal_operator.shell.watchdog import watch_over
 
@@ -69,6 +70,7 @@ async def operate(settings: ProcessSettings, around: Surroundings) -> int:
     )
     filled = asyncio.Event()
     await Health(filled.is_set).start(host="0.0.0.0", port=settings.port)  # noqa: S104 - in a Pod
+    await engine.progress.start(host="0.0.0.0", port=settings.progress_port)  # noqa: S104 - as above
     heard = asyncio.Event()
     parts = {
         "watches": _listen(settings, engine, around, heard),
@@ -111,7 +113,8 @@ async def _listen(
     registry = kopf.OperatorRegistry()
     log_in_by(registry)
     children = [RESOURCES[kind] for kind in child_kinds(around.kinds)]
-    for resource in (*(RESOURCES[kind] for kind in around.kinds), *children):
+    nodes = [RESOURCES[NODE]] if settings.decisions.watch_nodes else []
+    for resource in (*(RESOURCES[kind] for kind in around.kinds), *children, *nodes):
         watch(registry, resource, engine.hear)
     await kopf.operator(
         registry=registry,

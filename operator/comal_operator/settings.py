@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from comal_operator.core.plan import Settings
+from comal_operator.core.presets import Preset, PresetError, read_presets
+from comal_trainer.contract.progress import PROGRESS_PORT
 
 
 class SettingError(Exception):
@@ -20,6 +22,7 @@ class ProcessSettings:
     """The namespaces to watch; none means all."""
     identity: str
     port: int
+    progress_port: int
     memory_limit: int
     log_level: str
     decisions: Settings
@@ -43,10 +46,34 @@ def read_settings(
         namespaces=tuple(watched),
         identity=identity,
         port=_number(environment, "COMAL_PORT", 8080),
+        progress_port=_number(environment, "COMAL_PROGRESS_PORT", PROGRESS_PORT),
         memory_limit=_number(environment, "COMAL_MEMORY_LIMIT_MIB", 1024) << 20,
         log_level=environment.get("COMAL_LOG_LEVEL", "INFO").upper(),
-        decisions=Settings(operator_namespace=namespace, **images),
+        decisions=Settings(
+            operator_namespace=namespace,
+            trainer_image=images["trainer_image"],
+            scorer_image=images["scorer_image"],
+            router_image=images["router_image"],
+            registry_image=images["registry_image"],
+            watch_nodes=_switch(environment, "COMAL_WATCH_NODES", default=True),
+            presets=_presets(environment),
+        ),
     )
+
+
+def _presets(environment: Mapping[str, str]) -> Mapping[str, Preset]:
+    try:
+        return read_presets(environment.get("COMAL_PLACEMENT_PRESETS", ""))
+    except PresetError as error:
+        text = "COMAL_PLACEMENT_PRESETS (ConfigMap comal-placement, presets.yaml)"
+        raise SettingError(f"{text} is wrong: {error}") from error
+
+
+def _switch(environment: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = environment.get(name) or str(default)
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    raise SettingError(f"{name} is {text!r}: it must be true or false")
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -40,6 +40,8 @@ class ApiServer:
 
     url: str
     folder: Path
+    etcd: str
+    """Where its etcd answers."""
 
     @property
     def authority(self) -> Path:
@@ -144,7 +146,7 @@ def api_server() -> Iterator[ApiServer]:
         etcd_port, peer_port, port = _free_ports(3)
         started.append(_etcd(folder, etcd_port, peer_port))
         started.append(_kube_apiserver(folder, etcd_port, port))
-        server = ApiServer(f"https://127.0.0.1:{port}", folder)
+        server = ApiServer(f"https://127.0.0.1:{port}", folder, f"http://127.0.0.1:{etcd_port}")
         _wait_until_ready(server, started)
         install(server.client("admin"))
         yield server

@@ -9,7 +9,10 @@ import pytest
 import yaml
 
 from apiserver.server import Client
+from apiserver.wrong_rollout import WRONG_ROLLOUT
+from apiserver.wrong_running import WRONG_RUNNING, WRONG_RUNNING_CHANGES
 from apiserver.wrong_serving import WRONG_SERVING
+from apiserver.wrong_steps import WRONG_STEPS
 from apiserver.wrong_training import BIG, WRONG_CHANGES, WRONG_TRAINING, registry, version
 from comal_operator.api.kinds import KINDS
 
@@ -34,7 +37,10 @@ def refusal(answer: dict[str, Any]) -> str:
     return str(answer["message"])
 
 
-@pytest.mark.parametrize(("manifest", "words"), [*WRONG_TRAINING, *WRONG_SERVING])
+@pytest.mark.parametrize(
+    ("manifest", "words"),
+    [*WRONG_TRAINING, *WRONG_RUNNING, *WRONG_STEPS, *WRONG_SERVING, *WRONG_ROLLOUT],
+)
 def test_a_wrong_manifest_is_refused_with_field_and_remedy(
     admin: Client, namespace: str, manifest: dict[str, Any], words: tuple[str, ...]
 ) -> None:
@@ -45,7 +51,7 @@ def test_a_wrong_manifest_is_refused_with_field_and_remedy(
     assert [word for word in words if word not in told] == [], told
 
 
-@pytest.mark.parametrize(("manifest", "change", "words"), WRONG_CHANGES)
+@pytest.mark.parametrize(("manifest", "change", "words"), [*WRONG_CHANGES, *WRONG_RUNNING_CHANGES])
 def test_a_wrong_change_is_refused_with_field_and_remedy(
     admin: Client,
     namespace: str,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from apiserver.server import Client
-from make import a_gated_run, a_registry
+from make import GATE, a_gated_run, a_registry, a_run, a_version
 from training_world import World
 
 pytestmark = pytest.mark.apiserver
@@ -21,6 +22,16 @@ PATHS = {
     "PersistentVolumeClaim": "/api/v1/namespaces/{}/persistentvolumeclaims",
     "Pod": "/api/v1/namespaces/{}/pods",
     "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
+    "TrainingRun": "/apis/comal.dev/v1alpha1/namespaces/{}/trainingruns",
+}
+PROFILED = {
+    "requests": 9,
+    "p50": "1",
+    "p95": "2",
+    "p99": "3",
+    "rate": "9",
+    "peak": 9,
+    "error": None,
 }
 STEP = {
     "name": "train",
@@ -54,6 +65,59 @@ def everything_made() -> list[dict[str, Any]]:
     return [dict(world.objects[key]) for key in world.made]
 
 
+def everything_of_a_measured_run() -> list[dict[str, Any]]:
+    """Return what is made beside: data, a baseline on the same data, sizes under load."""
+    gate = {**GATE, "baseline": {"measure": "SameData"}}
+    run = a_run(
+        steps=[{"name": "train"}, {"name": "evaluate", "role": "Evaluate"}],
+        gate=gate,
+        register={"model": "diabetes", "sign": {"model": "model/x.bin"}},
+        data=[{"name": "a", "uri": "pvc://disk/a.csv"}, {"name": "b", "uri": "https://x/b.csv"}],
+        profile={"request": {"data": [[1]]}, "sizes": [{"cpu": "500m", "memory": "512Mi"}]},
+    )
+    world = World().add(run, a_registry(diabetes=1), a_version(1, mse="4000"))
+    found = {"digest": "sha256:" + "b" * 64, "size": 1, "rows": 1}
+    data = {"data": [{"name": name, **found} for name in ("a", "b")], "error": None}
+    collected = {"metrics": {"mse": "1"}, "error": None, "baseline": {"mse": "2"}}
+    answers = {"comal-fetch-data": data, "comal-collect": collected, "comal-profile-0": PROFILED}
+    jobs = ("comal-fetch-data", "train", "evaluate", "comal-collect", "comal-convert")
+    for job in (*jobs, "comal-register", "comal-profile-0"):
+        world.settle()
+        world.end(job, said=answers.get(job))
+    world.settle()
+    return [dict(world.objects[key]) for key in world.made if key[0] != "Service"]
+
+
+def everything_of_a_sweep() -> list[dict[str, Any]]:
+    """Return a sweep's trial and its Job that suggests."""
+    space = {"alpha": {"uniform": {"min": "0", "max": "1"}}}
+    objective = {"metric": "mse", "goal": "Minimize"}
+    world = World().add(a_run(sweep={"parameters": space, "maxTrials": 2, "objective": objective}))
+    world.settle()
+    world.end("comal-suggest-0", said={"trials": [["0.5"]], "error": None})
+    world.settle()
+    return [dict(world.objects[key]) for key in world.made if key in world.objects]
+
+
+@pytest.mark.parametrize("everything", [everything_of_a_measured_run, everything_of_a_sweep])
+def test_what_is_made_beside_is_taken_too(
+    admin: Client, namespace: str, everything: Callable[[], list[dict[str, Any]]]
+) -> None:
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    admin.merge(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": restricted}})
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "pods"}}
+    admin.post(PATHS["ServiceAccount"].format(namespace), account)
+    made = everything()
+    for child in made:
+        _dry_run(admin, namespace, child)
+        if child["kind"] == "Job":
+            spec = {**child["spec"]["template"]["spec"], "serviceAccountName": "pods"}
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
+            _dry_run(admin, namespace, pod)
+    kinds = {child["kind"] for child in made}
+    assert kinds & {"ModelVersion", "TrainingRun"}
+
+
 def test_every_child_is_taken(admin: Client, namespace: str) -> None:
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     admin.merge(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": restricted}})
@@ -69,7 +133,7 @@ def test_every_child_is_taken(admin: Client, namespace: str) -> None:
             pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
             _dry_run(admin, namespace, pod)
 
-    assert {child["kind"] for child in made} == set(PATHS) - {"Pod", "ModelRegistry"}
+    assert {child["kind"] for child in made} == set(PATHS) - {"Pod", "ModelRegistry", "TrainingRun"}
 
 
 def _dry_run(admin: Client, namespace: str, body: dict[str, Any]) -> None:

@@ -8,6 +8,11 @@ import pytest
 
 DIGEST = "sha256:" + "a" * 64
 BY_VERSION = {"name": "diabetes", "version": "2"}
+REQUESTING = {"resources": {"requests": {"cpu": "500m"}}}
+MEMORY_WITHOUT_NUMBER = {
+    "type": "Resource",
+    "resource": {"name": "memory", "target": {"type": "Utilization", "averageValue": "1Gi"}},
+}
 
 
 def endpoint(name: str = "diabetes", **spec: Any) -> dict[str, Any]:
@@ -29,8 +34,51 @@ def rolling(*steps: tuple[str, str], **rollout: Any) -> dict[str, Any]:
     return endpoint(rollout={"steps": listed, **rollout})
 
 
+def calling(**traffic: Any) -> dict[str, Any]:
+    return endpoint(traffic=traffic)
+
+
 # (manifest, words that the refusal must have)
 WRONG_SERVING = [
+    pytest.param(
+        endpoint(replicas=2, autoscaling={"max": 5, "cpu": 70}, predictor=REQUESTING),
+        ("spec", "both replicas and autoscaling", "remove replicas"),
+        id="two who scale",
+    ),
+    pytest.param(
+        endpoint(autoscaling={"min": 5, "max": 4, "cpu": 70}, predictor=REQUESTING),
+        ("autoscaling.max must not be below autoscaling.min", "raise max"),
+        id="bounds the wrong way round",
+    ),
+    pytest.param(
+        endpoint(
+            autoscaling={"max": 4, "cpu": 70},
+            predictor=REQUESTING,
+            rollout={"capacity": "Conserve"},
+        ),
+        ("rollout.capacity: Conserve divides replicas", "give replicas"),
+        id="conserving what an autoscaler decides",
+    ),
+    pytest.param(
+        endpoint(autoscaling={"max": 4}, predictor=REQUESTING),
+        ("autoscaling needs something to go by", "cpu: 70"),
+        id="nothing to scale by",
+    ),
+    pytest.param(
+        endpoint(autoscaling={"max": 4, "cpu": 70}),
+        ("autoscaling.cpu is a percentage of the CPU that Pods request", "requests.cpu"),
+        id="a percentage of nothing",
+    ),
+    pytest.param(
+        endpoint(autoscaling={"max": 4, "metrics": [{"type": "Pods"}]}),
+        ("exactly the part that its type names", "pods for Pods"),
+        id="a metric without its part",
+    ),
+    pytest.param(
+        endpoint(autoscaling={"max": 4, "metrics": [MEMORY_WITHOUT_NUMBER]}),
+        ("target.type says which number is needed", "averageUtilization for Utilization"),
+        id="a target without its number",
+    ),
     pytest.param(
         endpoint(name="d" * 41), ("metadata.name", "at most 40", "shorten"), id="a name of 41"
     ),
@@ -91,6 +139,92 @@ WRONG_SERVING = [
         id="a timeout in words",
     ),
     pytest.param(
+        endpoint(limits={"maxBody": "65Mi"}),
+        ("spec.limits.maxBody", "from 1Ki to 64Mi", "choose"),
+        id="a body of 65Mi",
+    ),
+    pytest.param(
+        endpoint(access={"auth": "None", "keys": {"secretName": "mine"}}),
+        ("spec.access", "access.keys goes with auth: Keys", "remove keys"),
+        id="keys that nobody needs",
+    ),
+    pytest.param(
+        endpoint(access={"auth": "JWT"}), ("spec.access.auth", "Keys"), id="a way in that is none"
+    ),
+    pytest.param(
+        endpoint(access={"tls": {}}),
+        ("spec.access.tls.secretName", "Required"),
+        id="no certificate",
+    ),
+    pytest.param(
+        calling(rules=[{"header": {"name": "x api", "value": "blue"}, "to": "Stable"}]),
+        ("spec.traffic.rules[0].header.name", "must be the name of a header"),
+        id="a header with a space",
+    ),
+    pytest.param(
+        calling(rules=[{"header": {"name": "Authorization", "value": "x"}, "to": "Stable"}]),
+        ("spec.traffic.rules[0].header.name", "must be one of your own"),
+        id="a header that has a meaning",
+    ),
+    pytest.param(
+        calling(rules=[{"header": {"name": "x-api", "value": "blue"}, "to": "canary!"}]),
+        ("spec.traffic.rules[0].to", "must be Stable, Candidate or the name of a variant"),
+        id="a rule to nobody",
+    ),
+    pytest.param(
+        calling(stickyBy={"header": "x-user"}, fallback={"when": ["Unavailable", "ServerError"]}),
+        ("spec.traffic", "its errors cannot be hidden", "remove stickyBy"),
+        id="sticky callers and hidden errors",
+    ),
+    pytest.param(
+        calling(mirror={"percent": "20%"}),
+        ("spec.traffic.mirror.percent", "without %"),
+        id="a mirror with a percent sign",
+    ),
+    pytest.param(
+        endpoint(
+            access={"tls": {"secretName": "c"}},
+            traffic={"attach": {"ingress": {"host": "score.example.com"}}},
+        ),
+        ("spec", "ends TLS itself", "remove access.tls"),
+        id="TLS behind an Ingress",
+    ),
+    pytest.param(
+        calling(attach={"hostnames": ["score.example.com"]}),
+        ("spec.traffic.attach", "goes with parentRefs", "name the Gateway"),
+        id="a host name of no Gateway",
+    ),
+    pytest.param(
+        calling(attach={"ingress": {"host": "https://score"}}),
+        ("spec.traffic.attach.ingress.host", "must be a host name"),
+        id="a URL for a host",
+    ),
+    pytest.param(
+        calling(attach={"service": {"annotations": {"comal.dev/attached": "x"}}}),
+        ("spec.traffic.attach.service.annotations", "are the operator's", "other names"),
+        id="an annotation of the operator's",
+    ),
+    pytest.param(
+        calling(attach={"service": {"type": "ExternalName"}}),
+        ("spec.traffic.attach.service.type", "LoadBalancer"),
+        id="a Service of another type",
+    ),
+    pytest.param(
+        calling(fallback={"when": ["ServerError"]}),
+        ("spec.traffic.fallback.when", "must have Unavailable", "x-comal-no-fallback"),
+        id="errors but not deaths hidden",
+    ),
+    pytest.param(
+        calling(fallback={"when": ["Unavailable", "Timeout"]}),
+        ("spec.traffic.fallback.when[1]", "ServerError"),
+        id="a fallback that is none",
+    ),
+    pytest.param(
+        calling(fallback={"maxBody": "1Gi"}),
+        ("spec.traffic.fallback.maxBody", "from 1Ki to 64Mi"),
+        id="a fallback that keeps all",
+    ),
+    pytest.param(
         endpoint(predictor={"startupTimeout": "0s"}),
         ("spec.predictor.startupTimeout", "from 1s to 24h", "choose"),
         id="no time to start",
@@ -109,6 +243,11 @@ WRONG_SERVING = [
         endpoint(predictor={"resources": {"requests": {"gpu": 1}}}),
         ("spec.predictor.resources.requests", "nvidia.com/gpu", "correct the name"),
         id="a resource that is none",
+    ),
+    pytest.param(
+        endpoint(predictor={"resources": {"fromProfile": True, "limits": {"memory": "1Gi"}}}),
+        ("spec.predictor.resources", "fromProfile", "keep one of the two ways"),
+        id="a size given twice",
     ),
     pytest.param(
         rolling(("10", "5m"), ("10", "5m")),

@@ -32,6 +32,17 @@ def register(**more: Any) -> dict[str, Any]:
     return run(register={"model": "diabetes", **more})
 
 
+def sweep(**more: Any) -> dict[str, Any]:
+    outside = {key: more.pop(key) for key in ("workspace",) if key in more}
+    said = {
+        "parameters": {"alpha": {"choice": ["0.1"]}},
+        "maxTrials": 3,
+        "objective": {"metric": "mse", "goal": "Minimize"},
+        **more,
+    }
+    return run(sweep=said, **outside)
+
+
 def env(**variable: Any) -> dict[str, Any]:
     return run(step(env=[{"name": "X", **variable}]))
 
@@ -228,6 +239,89 @@ WRONG_TRAINING = [
         version(version="0"), ("spec.version", "whole number from 1"), id="version nought"
     ),
     pytest.param(version(digest="latest"), ("spec.digest", "sha256:"), id="a digest that is a tag"),
+    pytest.param(
+        gate(baseline={"select": "Alias"}),
+        ("spec.gate.baseline", "names the version", "both or neither"),
+        id="a baseline by no alias",
+    ),
+    pytest.param(
+        gate(baseline={"alias": "production"}),
+        ("spec.gate.baseline", "select: Alias", "both or neither"),
+        id="an alias that is not compared with",
+    ),
+    pytest.param(
+        gate(baseline={"select": "All", "measure": "SameData"}),
+        ("spec.gate.baseline", "SameData", "select Best"),
+        id="all versions on the same data",
+    ),
+    pytest.param(
+        gate(guards=[{"metric": "r2"}]),
+        ("spec.gate.guards[0]", "at least one", "add one"),
+        id="a guard that guards nothing",
+    ),
+    pytest.param(
+        gate(guards=[{"metric": "r2", "min": "1"}, {"metric": "r2", "max": "2"}]),
+        ("spec.gate.guards[1]", "Duplicate value"),
+        id="two guards of one metric",
+    ),
+    pytest.param(
+        gate(onReject="Stop"), ("spec.gate.onReject", "supported values"), id="an unknown onReject"
+    ),
+    pytest.param(
+        register(sign={"key": "k"}),
+        ("spec.register.sign", "nothing to sign", "add data or model"),
+        id="signing nothing",
+    ),
+    pytest.param(
+        run(data=[{"name": "a", "uri": "ftp://x/y.csv"}]),
+        ("spec.data[0].uri", "https://", "pvc://"),
+        id="data by ftp",
+    ),
+    pytest.param(
+        run(data=[{"name": "a", "uri": "https://x/y.csv", "sha256": "G" * 64}]),
+        ("spec.data[0].sha256", "64 hexadecimal digits"),
+        id="a digest that is none",
+    ),
+    pytest.param(
+        sweep(parameters={"alpha": {}}),
+        ("spec.sweep.parameters[alpha]", "exactly one", "keep one"),
+        id="a parameter without values",
+    ),
+    pytest.param(
+        sweep(sampler="Grid", parameters={"alpha": {"uniform": {"min": "0", "max": "1"}}}),
+        ("spec.sweep", "Grid", "choose sampler Random or TPE"),
+        id="a grid without choices",
+    ),
+    pytest.param(
+        sweep(parameters={"alpha": {"uniform": {"min": "1", "max": "0.5"}}}),
+        ("spec.sweep.parameters[alpha].uniform", "min is greater", "exchange"),
+        id="bounds the wrong way round",
+    ),
+    pytest.param(
+        sweep(parameters={"lr": {"logUniform": {"min": "0", "max": "0.5"}}}),
+        ("spec.sweep.parameters[lr].logUniform", "above 0"),
+        id="the logarithm of nothing",
+    ),
+    pytest.param(
+        sweep(parameters={"depth": {"integer": {"min": "1", "max": "2.5"}}}),
+        ("spec.sweep.parameters[depth].integer", "whole numbers"),
+        id="half an integer",
+    ),
+    pytest.param(
+        sweep(workspace={"existingClaim": "disk"}),
+        ("spec", "existingClaim", "remove it"),
+        id="trials on one claim",
+    ),
+    pytest.param(
+        run(profile={"request": {}, "sizes": [{"cpu": "1", "memory": "1Gi"}]}),
+        ("spec", "profile", "register.model"),
+        id="a profile of nothing",
+    ),
+    pytest.param(
+        run(register={"model": "m"}, profile={"request": {}, "sizes": []}),
+        ("spec.profile.sizes", "at least 1"),
+        id="a profile without sizes",
+    ),
 ]
 
 

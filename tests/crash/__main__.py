@@ -1,4 +1,4 @@
-"""Kill the operator at its writes: `python -m crash --kills 100`, or --mutants."""
+"""Kill the operator at its writes: `python -m crash --kills 100`; --mutants tries the harness."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import Progress
@@ -16,16 +17,26 @@ from rich.progress import Progress
 from apiserver.server import api_server
 from crash.campaign import Verdict, carry_out, choose, references, show
 from crash.cluster import Cluster, Mirror
-from crash.mutants import MUTANTS
-from crash.play import Theatre
+from crash.mutants import MUTANTS, Mutant
+from crash.play import Outcome, Theatre
+from crash.running import RUNNING
 from crash.scenario import Scenario
 from crash.serving import SERVING
 from crash.table import print_kills
 from crash.training import TRAINING
 
-SCENARIOS = (*TRAINING, *SERVING)
+SCENARIOS = (*TRAINING, *RUNNING, *SERVING)
 
-console = Console()
+# The table needs so many columns, also in a log.
+console = Console(width=None if sys.stdout.isatty() else 110)
+
+
+@dataclass(frozen=True)
+class Kills:
+    """How many kills (None: at every write in every manner), and what chooses them."""
+
+    count: int | None
+    seed: int
 
 
 @asynccontextmanager
@@ -42,60 +53,78 @@ async def theatre() -> AsyncIterator[Theatre]:
             await cluster.close()
 
 
-async def kill_many(scenarios: Sequence[Scenario], count: int | None, seed: int) -> int:
-    """Kill `count` times (None: at every write in every manner); return the exit status."""
-    async with theatre() as stage:
-        truth = await references(stage, scenarios)
-        writes = {name: len(outcome.writes) for name, outcome in truth.items()}
-        kills = choose(scenarios, writes, count, seed)
-        started = time.monotonic()
-        with Progress(console=console, disable=not console.is_terminal) as progress:
-            task = progress.add_task("killing", total=len(kills))
+async def kill_many(
+    stage: Theatre, scenarios: Sequence[Scenario], truth: Mapping[str, Outcome], kills: Kills
+) -> int:
+    """Kill as told; return how many ended otherwise than the run that nobody killed."""
+    writes = {one.name: len(truth[one.name].writes) for one in scenarios}
+    chosen = choose(scenarios, writes, kills.count, kills.seed)
+    started = time.monotonic()
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("killing", total=len(chosen))
 
-            def tell(verdict: Verdict) -> None:
-                progress.advance(task)
-                if verdict.wrong:
-                    where = f"{verdict.kill.when} write {verdict.kill.write}"
-                    console.print(f"[red]{verdict.scenario}, {where}: {verdict.wrong}")
+        def tell(verdict: Verdict) -> None:
+            progress.advance(task)
+            if verdict.wrong:
+                where = f"{verdict.kill.when} write {verdict.kill.write}"
+                console.print(f"[red]{verdict.scenario}, {where}: {verdict.wrong}")
 
-            verdicts = await carry_out(stage, kills, truth, tell)
+        verdicts = await carry_out(stage, chosen, truth, tell)
     print_kills(console, writes, verdicts, time.monotonic() - started)
-    return 1 if any(verdict.wrong for verdict in verdicts) else 0
+    return sum(bool(verdict.wrong) for verdict in verdicts)
 
 
-async def try_mutants(wanted: str) -> int:
-    """Plant every bug in turn; return 1 if one is not caught."""
+async def try_mutants(
+    stage: Theatre, mutants: Sequence[Mutant], truth: Mapping[str, Outcome]
+) -> int:
+    """Plant each bug in turn; return how many were not caught."""
     missed = 0
+    started = time.monotonic()
+    for mutant in mutants:
+        began = time.monotonic()
+        shown = await show(stage, mutant, SCENARIOS, truth)
+        missed += shown is None
+        word = f"caught in {time.monotonic() - began:.0f} s" if shown else "[red]MISSED"
+        console.print(f"{word}: {mutant.name}: {shown or ''}")
+    took = time.monotonic() - started
+    console.print(f"{missed} of {len(mutants)} planted bugs were missed, in {took:.0f} s")
+    return missed
+
+
+async def run(scenarios: Sequence[Scenario], kills: Kills | None, mutants: Sequence[Mutant]) -> int:
+    """Do what was asked for in one theatre; return the exit status."""
+    needed = {name for mutant in mutants for name in mutant.scenarios}
+    needed |= {one.name for one in scenarios} if kills else set()
     async with theatre() as stage:
-        chosen = [mutant for mutant in MUTANTS if wanted in mutant.name]
-        needed = {name for mutant in chosen for name in mutant.scenarios}
         truth = await references(stage, [one for one in SCENARIOS if one.name in needed])
-        for mutant in chosen:
-            shown = await show(stage, mutant, SCENARIOS, truth)
-            missed += shown is None
-            console.print(f"{'caught' if shown else '[red]MISSED'}: {mutant.name}: {shown or ''}")
-    console.print(f"{missed} of {len(chosen)} planted bugs were missed")
-    return 1 if missed else 0
+        wrong = await try_mutants(stage, mutants, truth) if mutants else 0
+        wrong += await kill_many(stage, scenarios, truth, kills) if kills else 0
+    return 1 if wrong else 0
 
 
 def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(prog="crash", description=__doc__)
-    parser.add_argument("--kills", type=int, default=100, help="0: every write in every manner")
+    parser.add_argument("--kills", default="0", help="how many, or `every` write in every manner")
     parser.add_argument("--scenario", default="", help="only those whose name contains this")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--mutants", action="store_true", help="plant bugs; each must be caught")
-    arguments = parser.parse_args()
+    parser.add_argument("--seed", type=int, default=1, help="chooses the kills")
+    parser.add_argument("--mutants", choices=("quick", "all"), help="plant bugs to be caught")
+    given = parser.parse_args()
     # What dies says so; the verdicts say what matters.
     logging.disable(logging.WARNING)
-    if arguments.mutants:
-        return asyncio.run(try_mutants(arguments.scenario))
-    chosen = [one for one in SCENARIOS if arguments.scenario in one.name]
+    chosen = [one for one in SCENARIOS if given.scenario in one.name]
     if not chosen:
         names = ", ".join(one.name for one in SCENARIOS)
-        print(f"crash: no scenario has {arguments.scenario!r} in its name; there are: {names}")
+        print(f"crash: no scenario has {given.scenario!r} in its name; there are: {names}")
         return 2
-    return asyncio.run(kill_many(chosen, arguments.kills or None, arguments.seed))
+    if given.kills != "every" and not given.kills.isdigit():
+        print(f"crash: --kills {given.kills}: give a number, or `every`")
+        return 2
+    kills = None
+    if given.kills != "0":
+        kills = Kills(None if given.kills == "every" else int(given.kills), given.seed)
+    mutants = [one for one in MUTANTS if given.mutants and (one.quick or given.mutants == "all")]
+    return asyncio.run(run(chosen, kills, mutants))
 
 
 if __name__ == "__main__":

@@ -11,13 +11,23 @@ from typing import Any
 import aiohttp
 
 from apiserver.server import ApiServer
+from comal_operator.shell.permissions import CALLS
 from comal_operator.shell.resources import RESOURCES
 
 Body = dict[str, Any]
 Listener = Callable[[Mapping[str, Any]], None]
 
+_CALLED = {(calls.group, calls.resource) for calls in CALLS}
 # All that the operator may make or watch; Secrets only the stand-ins and the judge read.
-MIRRORED = tuple(kind for kind in RESOURCES if kind not in ("Event", "Lease"))
+MIRRORED = tuple(
+    kind
+    for kind, resource in RESOURCES.items()
+    if (resource.group, resource.plural) in _CALLED and kind != "Event"
+)
+
+# How the API server answers while it still fills its own cache of a kind.
+_TOO_EARLY = 429
+_AGAIN = 0.1
 
 
 class Cluster:
@@ -82,12 +92,25 @@ class Cluster:
         shape = {"apiVersion": RESOURCES[kind].api_version, "kind": kind}
         return [{**shape, **one} for one in answer["items"]], answer["metadata"]["resourceVersion"]
 
+    async def serves(self, kind: str) -> bool:
+        """Return whether the API server knows the kind: Kueue's and others' are not installed."""
+        group, _, _ = RESOURCES[kind].path(None).rpartition("/")
+        async with self._session.get(self._url + group) as answer:
+            if answer.status >= 400:
+                return False
+            resources = (await answer.json())["resources"]
+        return any(one["kind"] == kind for one in resources)
+
     async def watch(self, kind: str, version: str) -> AsyncIterator[Body]:
-        """Yield events until the server ends the stream."""
+        """Yield events until the server ends the stream, which it may do before the first."""
         query = {"watch": "true", "resourceVersion": version}
         url = self._url + RESOURCES[kind].path(None)
         forever = aiohttp.ClientTimeout(total=None)
         async with self._session.get(url, params=query, timeout=forever) as answer:
+            if answer.status == _TOO_EARLY:
+                return
+            if answer.status >= 400:
+                raise AssertionError(f"watch of {kind}: {await answer.text()}")
             async for line in answer.content:
                 yield json.loads(line)
 
@@ -124,6 +147,10 @@ class Mirror:
 
     async def start(self) -> None:
         """List everything, and follow it from there."""
+        served = [await self._cluster.serves(kind) for kind in self._kinds]
+        self._kinds = tuple(
+            kind for kind, is_there in zip(self._kinds, served, strict=True) if is_there
+        )
         for kind in self._kinds:
             bodies, version = await self._cluster.list(kind)
             for body in bodies:
@@ -158,14 +185,23 @@ class Mirror:
             if kind in (None, one):
                 yield body
 
+    async def is_current(self, namespace: str) -> bool:
+        """Return whether the watches have told all that the API server holds of the namespace."""
+        lists = await asyncio.gather(*(self._cluster.list(one, namespace) for one in self._kinds))
+        stored = {_version(body) for bodies, _ in lists for body in bodies}
+        return stored == {_version(body) for body in self.all(namespace)}
+
     def forget(self, namespace: str) -> None:
         """Drop a namespace that no run uses any more."""
         self._objects.pop(namespace, None)
         self._listeners.pop(namespace, None)
 
     async def _follow(self, kind: str, version: str) -> None:
-        async for event in self._cluster.watch(kind, version):
-            self._tell(event)
+        while True:
+            async for event in self._cluster.watch(kind, version):
+                version = event["object"]["metadata"]["resourceVersion"]
+                self._tell(event)
+            await asyncio.sleep(_AGAIN)
 
     def _tell(self, event: Body) -> None:
         body = event["object"]
@@ -178,3 +214,7 @@ class Mirror:
             objects[key] = body
         for listener in list(self._listeners.get(namespace, ())):
             listener(event)
+
+
+def _version(body: Mapping[str, Any]) -> tuple[str, str, str]:
+    return body["kind"], body["metadata"]["name"], body["metadata"]["resourceVersion"]

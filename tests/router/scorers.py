@@ -18,6 +18,10 @@ class Scorer:
     port: int = 0
     status: int = 200
     answered: int = 0
+    delay: float = 0
+    """Seconds that it works on each request."""
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    """Path and headers of each request but the probes."""
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -62,7 +66,12 @@ class Scorer:
         )
         await reader.readexactly(length)
         probe = head.startswith("get /readyz")
-        self.answered += not probe
+        if not probe:
+            line, *rest = head.rstrip().split("\r\n")
+            headers = dict(one.split(": ", 1) for one in rest)
+            self.asked.append((line.split(" ")[1], headers))
+            self.answered += 1
+            await asyncio.sleep(self.delay)
         body = self.revision.encode()
         status = 200 if probe else self.status
         writer.write(

@@ -3,66 +3,17 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from decimal import Decimal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from comal_operator.core.serving.endpoints import Backend, Routing
-from router.running import Router, start, until
-from router.scorers import Scorer, event_loop
+from comal_operator.core.serving.endpoints import Routing
+from router.endpoint import EVERYBODY, Endpoint
+from router.running import Router, until
+from router.scorers import Scorer
 
 pytestmark = pytest.mark.timeout(180)
-
-EVERYBODY = {"a1", "b2", "last-resort"}
-
-
-class Endpoint:
-    """Three stable Pods, two of the candidate and the stable revision's ClusterIP."""
-
-    def __init__(self, scorers: Callable[[str], Scorer], stable: int = 3) -> None:
-        self.stable = [scorers("stable") for _ in range(stable)]
-        self.candidate = [scorers("candidate") for _ in range(2)]
-        self.cluster_ip = scorers("last")
-
-    def routing(self, percent: str | None) -> Routing:
-        """Return the routing that gives the candidate `percent`; none: it is not there."""
-        rest = str(100 - Decimal(percent or 0))
-        backends = [Backend("a1", rest, tuple(one.address for one in self.stable))]
-        if percent is not None:
-            backends.append(Backend("b2", percent, tuple(one.address for one in self.candidate)))
-        return Routing("diabetes", tuple(backends), self.cluster_ip.address, 5.0)
-
-
-@pytest.fixture
-def scorers() -> Iterator[Callable[[str], Scorer]]:
-    """Start servers that answer with a word of their own."""
-    with event_loop() as loop, ExitStack() as started:
-
-        def scorer(word: str) -> Scorer:
-            one = Scorer(word, loop)
-            one.start()
-            started.callback(one.stop)
-            return one
-
-        yield scorer
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Callable[..., Router]]:
-    """Start Envoys."""
-    routers: list[Router] = []
-
-    def run(routing: Routing, *, threads: int = 1) -> Router:
-        routers.append(start(tmp_path, routing, threads=threads))
-        return routers[-1]
-
-    yield run
-    for router in routers:
-        router.process.kill()
-        router.process.wait(timeout=30)
 
 
 def kill(scorers: list[Scorer]) -> None:

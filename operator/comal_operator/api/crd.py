@@ -42,13 +42,18 @@ def custom_resource_definition(kind: Kind) -> dict[str, Any]:
                     "name": VERSION,
                     "served": True,
                     "storage": True,
-                    "subresources": {"status": {}},
+                    "subresources": _subresources(kind),
                     "additionalPrinterColumns": [_column(column) for column in kind.columns],
                     "schema": {"openAPIV3Schema": object_schema(kind.type)},
                 }
             ],
         },
     }
+
+
+def _subresources(kind: Kind) -> dict[str, Any]:
+    status: dict[str, Any] = {"status": {}}
+    return status if kind.scale is None else {**status, "scale": dict(kind.scale)}
 
 
 def as_yaml(kind: Kind) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -179,7 +180,7 @@ class Condition(ApiType):
     """True, False or Unknown."""
     reason: Annotated[str, Field(pattern="^[A-Za-z]([A-Za-z0-9_]*[A-Za-z0-9])?$", max_length=64)]
     """Why, as one word a program can compare; every one is explained in docs/conditions.md."""
-    message: Annotated[str, Field(max_length=1024)] = ""
+    message: Annotated[str, Field(max_length=4096)] = ""
     """Why, as a sentence for a person."""
     observed_generation: int | None = None
     """The generation of the spec that this was said of."""
@@ -223,6 +224,8 @@ class Kind:
     plural: str
     short_name: str
     columns: tuple[Column, ...]
+    scale: Mapping[str, str] | None = None
+    """Where `/scale` finds its numbers, for a kind that has it."""
 
     @property
     def name(self) -> str:

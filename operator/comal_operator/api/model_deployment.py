@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from comal_operator.api.access import Access, access_rules
 from comal_operator.api.meta import (
     AGE,
     MESSAGE,
@@ -18,14 +19,17 @@ from comal_operator.api.meta import (
     Kind,
     ModelName,
     ObjectName,
-    Percent,
+    Quantity,
     rule,
     rules,
 )
 from comal_operator.api.model_deployment_status import ModelDeploymentStatus
 from comal_operator.api.model_version import Version
 from comal_operator.api.predictor import Predictor
-from comal_operator.api.training_run import Alias
+from comal_operator.api.rollout import Rollout
+from comal_operator.api.scaling import Autoscaling, scaling_rules, subresource_scale
+from comal_operator.api.traffic import Traffic, size_between
+from comal_operator.api.training_gate import Alias
 
 _CHOICES = "[has(self.version), has(self.alias), has(self.latest), has(self.trainingRun)]"
 
@@ -83,85 +87,16 @@ class Limits(ApiType):
         ),
     ] = "30s"
     """How long a caller waits for an answer, repeats included, before the router says 504."""
-
-
-class RolloutStep(ApiType):
-    """One share of the traffic, for a time."""
-
-    percent: Percent
-    """Share of all requests that the candidate gets; exact, whatever the numbers of Pods."""
-    for_: Annotated[Duration, Field(alias="for")] = "0s"
-    """How long the share is held once every router has it; then comes the next step."""
-
-
-_HOURS = "duration(self) <= duration('720h')"
-
-
-class Rollout(ApiType):
-    """How a new revision takes over."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "!has(self.steps) || self.steps.size() == 0 || self.steps.map(s,"
-                " duration(s.__for__)).sum() < duration(self.deadline)",
-                "rollout.deadline must be longer than all rollout.steps[].for together:"
-                " raise deadline or shorten the steps",
-            )
-        )
-    )
-
-    steps: Annotated[
-        tuple[RolloutStep, ...],
-        Field(
-            max_length=16,
-            json_schema_extra={"x-kubernetes-list-type": "atomic"}
-            | rules(
-                rule(
-                    "self.map(s, double(s.percent)).isSorted() && self.all(s, self.exists_one(t,"
-                    " double(t.percent) == double(s.percent)))",
-                    "rollout.steps[].percent must rise from step to step:"
-                    " put the steps in order and remove what stands twice",
-                )
-            ),
-        ),
-    ] = ()
-    """Shares on the way to 100, which comes by itself after the last step.
-
-    Without steps a candidate takes over as soon as it is available.
-    """
-    drain: Annotated[
-        Duration,
-        Field(
-            json_schema_extra=rules(
-                rule(
-                    "duration(self) <= duration('1h')",
-                    "rollout.drain must be at most 1h: it only covers requests under way",
-                )
-            )
-        ),
-    ] = "15s"
-    """How long a revision keeps its Pods for requests under way, once every router left it."""
-    bake: Annotated[
-        Duration,
-        Field(
-            json_schema_extra=rules(rule(_HOURS, "rollout.bake must be at most 720h: choose less"))
-        ),
-    ] = "30m"
-    """How long the former revision stays warm after a promotion: going back is instant."""
-    deadline: Annotated[
-        Duration,
-        Field(
-            json_schema_extra=rules(
-                rule(_HOURS, "rollout.deadline must be at most 720h: choose less")
-            )
-        ),
-    ] = "2h"
-    """How long a candidate may take from its start to 100 percent before it is rolled back."""
+    max_body: Annotated[
+        Quantity, Field(json_schema_extra=size_between("limits.maxBody", "1Ki", "64Mi"))
+    ] = "4Mi"
+    """Largest request that is taken; larger ones are refused with 413."""
 
 
 class ModelDeploymentSpec(ApiType):
     """The model to serve and how. Promotions and rollbacks never change it."""
+
+    model_config = ConfigDict(json_schema_extra=rules(*scaling_rules(), *access_rules()))
 
     model: ModelChoice
     """Which registered version is served."""
@@ -169,10 +104,18 @@ class ModelDeploymentSpec(ApiType):
     """Image of the inference server; when left out the operator's own, pinned for each revision."""
     predictor: Predictor = Predictor()
     """How the scoring Pods run."""
-    replicas: Annotated[int, Field(ge=1, le=100)] = 2
-    """Scoring Pods of each revision that serves."""
+    replicas: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Scoring Pods of each revision that serves; 2 when left out. Not with autoscaling, which is
+    why it has no default of the schema's.
+    """
+    autoscaling: Autoscaling | None = None
+    """Let a HorizontalPodAutoscaler for each revision choose the number of its Pods."""
     limits: Limits = Limits()
     """What one request may take."""
+    access: Access = Access()
+    """Who may call, and how."""
+    traffic: Traffic = Traffic()
+    """How requests find a revision, and which of them are sent a second time."""
     rollout: Rollout = Rollout()
     """How a new revision takes over."""
     revision_history_limit: Annotated[int, Field(ge=0, le=20)] = 5
@@ -203,4 +146,5 @@ MODEL_DEPLOYMENT = Kind(
         Column("Url", ".status.url", wide=True),
         MESSAGE,
     ),
+    scale=subresource_scale(),
 )

@@ -7,8 +7,14 @@ from typing import Annotated
 from pydantic import Field
 
 from comal_operator.api.meta import ApiType, Conditions, Digest, Timestamp
+from comal_operator.api.rollout_status import (
+    AnalysisStatus,
+    HandledRequest,
+    Hold,
+    RevisionName,
+    SmokeStatus,
+)
 
-RevisionName = Annotated[str, Field(max_length=16)]
 VersionName = Annotated[str, Field(max_length=63)]
 Share = Annotated[str, Field(max_length=8)]
 
@@ -39,6 +45,8 @@ class RevisionStatus(ApiType):
     """When it took this role; remembered for startupTimeout, deadline and bake."""
     warm: bool | None = None
     """Of a candidate: it served until a moment ago, so it takes over without steps. Remembered."""
+    expedited: bool | None = None
+    """Of a candidate: somebody asked to promote it past the remaining steps. Remembered."""
 
 
 class RevisionTraffic(ApiType):
@@ -70,8 +78,8 @@ class RejectedRevision(ApiType):
     """Name of its ModelVersion."""
     reason: Annotated[str, Field(max_length=64)]
     """Why, as one word."""
-    message: Annotated[str, Field(max_length=512)] = ""
-    """Why, as a sentence."""
+    message: Annotated[str, Field(max_length=3072)] = ""
+    """Why, as a sentence; of a crash with the end of its log, as long as it is the newest."""
     at: Timestamp
     """When."""
 
@@ -83,6 +91,8 @@ class ModelDeploymentStatus(ApiType):
     """Generation of the spec that this status is about; -1 until the operator has looked."""
     url: Annotated[str, Field(max_length=256)] | None = None
     """Where to POST requests from inside the cluster."""
+    keys_secret: Annotated[str, Field(max_length=253)] | None = None
+    """The Secret with the keys of callers; none where callers need none."""
     resolved: ResolvedModel | None = None
     """What `spec.model` was found to mean; remembered for autoUpdate: false."""
     stable: RevisionStatus | None = None
@@ -97,11 +107,31 @@ class ModelDeploymentStatus(ApiType):
     """Share of the candidate in percent. Remembered: what routers run follows it."""
     step_since: Timestamp | None = None
     """When every router had that share; remembered for steps[].for."""
+    shadow: Share | None = None
+    """Share of all requests that the candidate gets a copy of; remembered."""
+    approved: bool | None = None
+    """Whether somebody has approved the step that the candidate is at; remembered."""
+    hold: Hold | None = None
+    """Why the candidate rises no further until a person says so; remembered."""
+    smoke: SmokeStatus | None = None
+    """How the candidate's smoke test ended; remembered, so that it runs once."""
+    analysis: AnalysisStatus | None = None
+    """The numbers of the last decision about the candidate."""
+    last_handled_request: Annotated[str, Field(max_length=128)] | None = None
+    """The newest request that was heard, whether it was carried out or refused."""
+    requests: Annotated[tuple[HandledRequest, ...], Field(max_length=8)] = ()
+    """Requests that were heard, newest first; remembered, so that none is heard twice."""
     traffic: Annotated[tuple[RevisionTraffic, ...], Field(max_length=32)] = ()
     """Where requests go: what shall be and what every router has said it runs."""
     draining: Annotated[tuple[DrainingRevision, ...], Field(max_length=32)] = ()
     """Revisions on their way out."""
     rejected: Annotated[tuple[RejectedRevision, ...], Field(max_length=10)] = ()
     """Revisions that were rolled back, newest first; remembered so that none is tried twice."""
+    replicas: int | None = None
+    """Scoring Pods of the stable revision, as `/scale` shows them."""
+    selector: Annotated[str, Field(max_length=256)] | None = None
+    """What selects those Pods, for autoscalers of others."""
     conditions: Conditions = ()
-    """Ready, Reconciling, Stalled, Available, ModelResolved, RouteReady; see docs/conditions.md."""
+    """Ready, Reconciling, Stalled, Available, ModelResolved, RouteReady, AnalysisHealthy,
+    UpdateAvailable; see docs/conditions.md.
+    """

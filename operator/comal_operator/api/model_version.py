@@ -13,15 +13,19 @@ from comal_operator.api.meta import (
     Column,
     Conditions,
     Digest,
+    DnsLabel,
     Kind,
     ModelName,
     ObjectName,
+    Quantity,
     Timestamp,
     remedy,
     rule,
     rules,
 )
-from comal_operator.api.training_run import Alias, MetricName, Source
+from comal_operator.api.training_gate import Alias, MetricName
+from comal_operator.api.training_run import Source
+from comal_operator.api.training_run_status import DataStatus, GateStatus
 
 Text = Annotated[str, Field(max_length=256)]
 Version = Annotated[
@@ -64,6 +68,95 @@ class Parity(ApiType):
     """Number of sample inputs compared."""
 
 
+class SignedFile(ApiType):
+    """One signed file of the run's workspace."""
+
+    path: Annotated[str, Field(max_length=256)]
+    """Where it lay."""
+    hmac_sha256: Annotated[str, Field(max_length=64)]
+    """Its HMAC-SHA256 in upper-case hexadecimal."""
+    sha256: Annotated[str, Field(max_length=64)]
+    """Its sha256."""
+
+
+class Signatures(ApiType):
+    """What was signed when the version was registered."""
+
+    data: SignedFile | None = None
+    """The list of the data."""
+    model: SignedFile | None = None
+    """The model's file."""
+
+
+class ColumnStatistics(ApiType):
+    """One column of the data; the four numbers are left out where it holds no numbers."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """Its name."""
+    nulls: int = 0
+    """Rows without a value."""
+    mean: Annotated[str, Field(max_length=32)] | None = None
+    """Mean of its values."""
+    std: Annotated[str, Field(max_length=32)] | None = None
+    """Their standard deviation."""
+    min: Annotated[str, Field(max_length=32)] | None = None
+    """The least of them."""
+    max: Annotated[str, Field(max_length=32)] | None = None
+    """The greatest of them."""
+
+
+class DataStatistics(ApiType):
+    """What the data was like that the version was trained on: later runs are checked for drift."""
+
+    rows: int
+    """Its rows."""
+    columns: Annotated[tuple[ColumnStatistics, ...], Field(max_length=64)] = ()
+    """Its columns, in order."""
+
+
+class SizeProfile(ApiType):
+    """How the model answered in one size of the scoring container."""
+
+    cpu: Quantity
+    """CPU that it could use."""
+    memory: Quantity
+    """Memory that it could use."""
+    p50_ms: Annotated[str, Field(max_length=32)] | None = None
+    """Milliseconds within which half of the requests were answered."""
+    p95_ms: Annotated[str, Field(max_length=32)] | None = None
+    """The same for 95 of 100."""
+    p99_ms: Annotated[str, Field(max_length=32)] | None = None
+    """The same for 99 of 100."""
+    requests_per_second: Annotated[str, Field(max_length=32)] | None = None
+    """Requests answered in a second."""
+    errors: int | None = None
+    """Requests that were not answered, or not with 200."""
+    peak_memory: Quantity | None = None
+    """The most memory that the scoring process held."""
+    error: Annotated[str, Field(max_length=600)] | None = None
+    """Why there are no numbers, or why this size is not enough."""
+
+
+class RecommendedSize(ApiType):
+    """What each scoring Pod should get."""
+
+    cpu: Quantity
+    """CPU."""
+    memory: Quantity
+    """Memory."""
+
+
+class ModelProfile(ApiType):
+    """A short load on the scoring container before the version was registered."""
+
+    sizes: Annotated[tuple[SizeProfile, ...], Field(max_length=6)] = ()
+    """The sizes that were tried."""
+    recommended: RecommendedSize | None = None
+    """The size that a ModelDeployment with resources.fromProfile gets; none when none answered."""
+    message: Annotated[str, Field(max_length=600)] = ""
+    """Why that one."""
+
+
 class RunReference(ApiType):
     """The TrainingRun that made the version; it may be gone by now."""
 
@@ -71,6 +164,24 @@ class RunReference(ApiType):
     """Its name."""
     uid: Annotated[str, Field(max_length=64)]
     """Its uid: one run registers once."""
+
+
+class GateRecord(GateStatus):
+    """What the gate said of the version when it was registered."""
+
+    reason: Annotated[str, Field(max_length=64)]
+    """Why, as one word; see docs/conditions.md."""
+    message: Annotated[str, Field(max_length=1024)] = ""
+    """Why, as a sentence with both numbers."""
+
+
+class StepImage(ApiType):
+    """The image that one step ran."""
+
+    step: DnsLabel
+    """The step."""
+    image: Annotated[str, Field(max_length=600)]
+    """Its image, by digest where the node's runtime tells it."""
 
 
 class Lineage(ApiType):
@@ -82,6 +193,12 @@ class Lineage(ApiType):
     """The run's experiment."""
     source: Source | None = None
     """The code it was trained with."""
+    images: Annotated[tuple[StepImage, ...], Field(max_length=32)] = ()
+    """What ran, step by step."""
+    data: Annotated[tuple[DataStatus, ...], Field(max_length=16)] = ()
+    """The data that it was trained on: digests, bytes and rows."""
+    gate: GateRecord | None = None
+    """What it was compared with, and with what verdict; none where the run has no gate."""
 
 
 class ModelVersionSpec(ApiType):
@@ -136,6 +253,12 @@ class ModelVersionSpec(ApiType):
     """Free words to find the version by."""
     description: Annotated[str, Field(max_length=1024)] | None = None
     """What the version is, for people."""
+    signatures: Signatures | None = None
+    """Files that were signed, as register.sign asked for."""
+    data_statistics: DataStatistics | None = None
+    """What the data was like, where a step described it."""
+    profile: ModelProfile | None = None
+    """How it answered under load, where the run asked for that."""
     lineage: Lineage
     """Where the version came from."""
 

@@ -29,13 +29,30 @@ class ScorerEnvVar(EnvVar):
     )
 
 
+class ScorerResources(Resources):
+    """What each scoring Pod asks for and may use at most: given here, or by the model's profile."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.fromProfile) || !self.fromProfile"
+                " || !(has(self.requests) || has(self.limits))",
+                "resources has fromProfile and also requests or limits: keep one of the two ways",
+            )
+        )
+    )
+
+    from_profile: bool | None = None
+    """Take the size that the model version's profile recommends, as requests and limits."""
+
+
 class Predictor(ApiType):
     """How the scoring Pods run. A change of anything but startupTimeout is a new revision."""
 
     env: Annotated[tuple[ScorerEnvVar, ...], Field(max_length=64, json_schema_extra=BY_NAME)] = ()
     """Environment variables of the inference server beside the operator's own."""
-    resources: Resources | None = None
-    """What each Pod asks for and may use at most."""
+    resources: ScorerResources | None = None
+    """What each Pod asks for and may use at most, or fromProfile."""
     node_selector: Annotated[
         dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=16)
     ] = Field(default_factory=dict)

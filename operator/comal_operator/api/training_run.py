@@ -14,52 +14,25 @@ from comal_operator.api.meta import (
     UNIQUE,
     ApiType,
     Column,
-    Decimal,
     ForeignName,
     Image,
     Kind,
     ModelName,
     ObjectName,
-    Quantity,
     remedy,
     rule,
     rules,
 )
+from comal_operator.api.step_policy import RelativePath
+from comal_operator.api.training_data import DataSource
+from comal_operator.api.training_gate import Alias, Gate
+from comal_operator.api.training_profile import Profile
 from comal_operator.api.training_run_status import TrainingRunStatus
 from comal_operator.api.training_step import Step
+from comal_operator.api.training_sweep import Sweep
+from comal_operator.api.training_ttl import Ttl
+from comal_operator.api.training_workspace import Workspace
 
-MetricName = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z_][-./A-Za-z0-9_]*$",
-        min_length=1,
-        max_length=63,
-        json_schema_extra=remedy(
-            "must be the name of a metric in metrics.json: a letter or _,"
-            " then letters, digits, _ . / and -"
-        ),
-    ),
-]
-# A version can also be named by its number, so an alias must not look like one.
-Alias = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
-        min_length=1,
-        max_length=40,
-        json_schema_extra=rules(
-            rule(
-                r"self != 'latest' && !self.matches('^v[0-9]+$')",
-                "an alias must not be latest or look like a version (v2):"
-                " choose a word such as candidate or production",
-            )
-        )
-        | remedy(
-            "must be lower-case letters, digits and dashes, start with a letter"
-            " and end with a letter or digit"
-        ),
-    ),
-]
 _KEYS = r"'^[A-Za-z][-.A-Za-z0-9_]{0,62}$'"
 _SECRETS = (
     r"'(?i)(^|[^a-z])(password|passwd|pwd|secret|token|credentials?|api[-_.]?key|access[-_.]?key"
@@ -90,80 +63,24 @@ class Source(ApiType):
     """Address of that build's page; COMAL_BUILD_URI in every step."""
 
 
-class Workspace(ApiType):
-    """The volume that all steps share: made from a template, or an existing claim."""
+class Sign(ApiType):
+    """Files whose HMAC-SHA256 is recorded with the version, as the original pipelines do."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!has(self.existingClaim) || !(has(self.size) || has(self.storageClassName)"
-                " || has(self.accessModes) || has(self.retain))",
-                "workspace has existingClaim and also size, storageClassName, accessModes or"
-                " retain: remove existingClaim to get a new claim, or remove the others",
+                "has(self.data) || has(self.model)",
+                "register.sign names nothing to sign: add data or model, or remove sign",
             ),
         )
     )
 
-    size: Quantity | None = None
-    """Size of the claim to make; 10Gi when left out."""
-    storage_class_name: ForeignName | None = None
-    """StorageClass of the claim to make; the cluster's default when left out."""
-    access_modes: (
-        Annotated[
-            tuple[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"], ...],
-            Field(min_length=1, max_length=3, json_schema_extra=UNIQUE),
-        ]
-        | None
-    ) = None
-    """Access modes of the claim to make; ReadWriteOnce when left out. Steps run side by side only
-    with ReadWriteMany.
-    """
-    mount_path: Annotated[
-        str,
-        Field(
-            min_length=2,
-            max_length=256,
-            pattern=r"^(/[A-Za-z0-9_][-.A-Za-z0-9_]*)+$",
-            json_schema_extra=remedy("must be an absolute path such as /workspace")
-            | rules(
-                rule(
-                    "!['/comal', '/tmp', '/proc', '/sys', '/dev', '/etc', '/usr', '/bin', '/lib']"
-                    ".exists(p, self == p || self.startsWith(p + '/'))",
-                    "mountPath lies in a folder that the container needs itself:"
-                    " use a folder of your own such as /workspace",
-                )
-            ),
-        ),
-    ] = "/workspace"
-    """Where steps find the volume; their working directory and COMAL_WORKSPACE."""
-    retain: bool | None = None
-    """Keep the made claim when the run is deleted; false when left out."""
-    existing_claim: ForeignName | None = None
-    """A PersistentVolumeClaim of this namespace to use instead of making one."""
-
-
-class Gate(ApiType):
-    """The condition under which the trained model is registered."""
-
-    metric: MetricName
-    """The number in metrics.json that decides."""
-    goal: Literal["Minimize", "Maximize"]
-    """Whether less or more of it is better."""
-    min_delta: Annotated[
-        Decimal,
-        Field(
-            json_schema_extra=rules(
-                rule("!self.startsWith('-')", 'minDelta must not be negative: use "0" or more')
-            )
-        ),
-    ] = "0"
-    """The candidate must be better than the newest registered version by more than this; equal is
-    not better.
-    """
-    threshold: Decimal | None = None
-    """The least that even the first model must reach: at most this with Minimize, at least this
-    with Maximize.
-    """
+    data: RelativePath | None = None
+    """The file in the workspace that lists the data."""
+    model: RelativePath | None = None
+    """The model's file in the workspace."""
+    key: Annotated[str, Field(min_length=1, max_length=128)] = "kf_pipeline"
+    """The key. It is no secret: a signature shows that nothing was changed, not who signed."""
 
 
 class Register(ApiType):
@@ -197,20 +114,43 @@ class Register(ApiType):
     )
     """Free words to find the version by."""
     aliases: Annotated[tuple[Alias, ...], Field(max_length=8, json_schema_extra=UNIQUE)] = ()
-    """Names that move to the new version, such as candidate."""
+    """Names that move to the new version, such as candidate; never to one that the gate rejects."""
+    sign: Sign | None = None
+    """Files that are signed; nothing is when left out."""
+
+
+_IMMUTABLE = (
+    "the spec of a TrainingRun is immutable but for suspend, cancel and ttl: make a new TrainingRun"
+    " under another name (kustomize's nameSuffix gives one per commit)"
+)
 
 
 class TrainingRunSpec(ApiType):
-    """What to train, what must hold, and where the result goes. Immutable: a new training is a new
-    TrainingRun.
+    """What to train, what must hold, and where the result goes. Immutable but for suspend, cancel
+    and ttl: a new training is a new TrainingRun.
     """
 
     model_config = ConfigDict(
-        json_schema_extra=rules(
+        json_schema_extra={
+            "x-immutable-but": ["suspend", "cancel", "ttl"],
+            "x-immutable-message": _IMMUTABLE,
+        }
+        | rules(
+            # Lists of named things are equal in any order, but steps are not.
+            rule("self.steps.map(s, s.name) == oldSelf.steps.map(s, s.name)", _IMMUTABLE),
             rule(
-                "self == oldSelf && self.steps.map(s, s.name) == oldSelf.steps.map(s, s.name)",
-                "the spec of a TrainingRun is immutable: make a new TrainingRun under another name"
-                " (kustomize's nameSuffix gives one per commit)",
+                "!oldSelf.cancel || self.cancel",
+                "cancel is final: make a new TrainingRun under another name",
+            ),
+            rule(
+                "!has(self.sweep) || !has(self.workspace) || !has(self.workspace.existingClaim)",
+                "the trials of a sweep would write over each other on one existingClaim: remove"
+                " it, each trial then gets a workspace of its own",
+            ),
+            rule(
+                "!has(self.profile) || has(self.register)",
+                "profile is recorded with the registered model, but there is no register:"
+                " add register.model or remove profile",
             ),
             rule(
                 "self.steps.all(i, s, !has(s.after) || s.after.all(a,"
@@ -226,6 +166,12 @@ class TrainingRunSpec(ApiType):
         )
     )
 
+    suspend: bool = False
+    """Stop what runs and start nothing until it is false again; finished steps stay finished."""
+    cancel: bool = False
+    """Stop for good: the run ends as cancelled. Cannot be taken back."""
+    ttl: Ttl = Ttl()
+    """How long after its end what the run made is kept."""
     experiment: Annotated[str, Field(max_length=128)] | None = None
     """Name under which runs of one endeavour are grouped; COMAL_EXPERIMENT in every step."""
     source: Source | None = None
@@ -252,6 +198,10 @@ class TrainingRunSpec(ApiType):
     """Settings of the training, as text: COMAL_PARAM_<NAME> and parameters.json in every step;
     recorded with the model. No secrets.
     """
+    data: Annotated[tuple[DataSource, ...], Field(max_length=16, json_schema_extra=BY_NAME)] = ()
+    """What is laid into the workspace before the first step: data/<name>/, digest checked and
+    recorded with the model.
+    """
     workspace: Workspace = Workspace()
     """The volume that all steps share."""
     image: Image | None = None
@@ -260,11 +210,17 @@ class TrainingRunSpec(ApiType):
     """ServiceAccount of the steps' Pods; when left out, one without rights is made. Its token is
     not mounted.
     """
+    queue: ForeignName | None = None
+    """Kueue's local queue that each step's Job waits in; put on the Job as a label."""
     steps: Annotated[
         tuple[Step, ...], Field(min_length=1, max_length=32, json_schema_extra=BY_NAME)
     ]
     """What to run, in order; each is one Job. The order is the list's unless a step says `after`.
     """
+    sweep: Sweep | None = None
+    """Trials with other parameters; the best one's model is gated and registered."""
+    profile: Profile | None = None
+    """A short load on the model before it is registered, to find the size that it needs."""
     gate: Gate | None = None
     """What must hold for the model to be registered."""
     register_: Annotated[Register | None, Field(alias="register")] = None
@@ -289,11 +245,14 @@ TRAINING_RUN = Kind(
     columns=(
         STATE,
         Column("Step", ".status.activeStep"),
+        Column("Progress", ".status.progress.text"),
         Column("Metric", ".status.metric"),
         Column("Gate", ".status.gate.decision"),
         Column("Model", ".status.modelVersion"),
         AGE,
+        Column("Queue", ".spec.queue", wide=True),
         Column("Revision", ".spec.source.revision", wide=True),
+        Column("Interruptions", ".status.interruptions", "integer", wide=True),
         MESSAGE,
     ),
 )

@@ -17,6 +17,14 @@ from comal_operator.api.meta import (
     rule,
     rules,
 )
+from comal_operator.api.step_policy import (
+    CachePolicy,
+    Checkpoint,
+    Distributed,
+    RelativePath,
+    Retry,
+    Timeouts,
+)
 
 # `cpu: 1` and `cpu: "1"` are both what people write.
 _AMOUNT = "^[0-9]+([.][0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$"
@@ -147,6 +155,24 @@ class Toleration(ApiType):
 class Placement(ApiType):
     """Which nodes may run it."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.onDemandAfter) || has(self.preset)",
+                "placement.onDemandAfter leaves the spot nodes of a preset, but there is none:"
+                " add placement.preset such as aks-spot, or remove onDemandAfter",
+            )
+        )
+    )
+
+    preset: DnsLabel | None = None
+    """Nodes by a name that the installation defines: aks-spot, aks-gpu and aks-spot-gpu are
+    shipped. Node selector and tolerations below come on top.
+    """
+    on_demand_after: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """After so many interruptions the next attempt leaves the preset's spot nodes; never when left
+    out.
+    """
     node_selector: Annotated[
         dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=16)
     ] = Field(default_factory=dict)
@@ -157,6 +183,16 @@ class Placement(ApiType):
 
 class Step(ApiType):
     """One step: one container in one Job over the run's workspace."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.cache) || self.cache.mode == 'Off' || has(self.outputs)",
+                "cache keeps a step's outputs, but the step declares none: list them in outputs,"
+                " or remove cache",
+            ),
+        )
+    )
 
     name: Annotated[DnsLabel, Field(max_length=40)]
     """Name of the step, unique in the run."""
@@ -184,3 +220,23 @@ class Step(ApiType):
     """What the container asks for and may use at most."""
     placement: Placement | None = None
     """Which nodes may run it."""
+    distributed: Distributed | None = None
+    """Several Pods that train one model together."""
+    outputs: Annotated[
+        tuple[RelativePath, ...], Field(max_length=16, json_schema_extra=UNIQUE)
+    ] = ()
+    """Files and folders in the workspace that must be there when the step exits with 0; it has
+    failed otherwise.
+    """
+    checkpoint: Checkpoint | None = None
+    """Where the step saves its state for the next attempt."""
+    retry: Retry = Retry()
+    """How often the step is tried again."""
+    timeouts: Timeouts = Timeouts()
+    """How long an attempt may wait, run and say nothing."""
+    cache: CachePolicy | None = None
+    """Whether the outputs of an equal earlier step are used instead of running it; never when left
+    out.
+    """
+    continue_on_failure: bool = False
+    """Whether the run goes on when the step has failed; steps after it then run all the same."""

@@ -95,11 +95,12 @@ def differs(desired: Any, live: Any) -> bool:
 
 
 def _same_quantity(one: Any, other: Any) -> bool:
-    left, right = _quantity(one), _quantity(other)
+    left, right = quantity(one), quantity(other)
     return left is not None and left == right
 
 
-def _quantity(value: Any) -> Decimal | None:
+def quantity(value: Any) -> Decimal | None:
+    """Return the number that a Kubernetes quantity such as 500m or 2Gi is; None when it is none."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
     text = str(value)

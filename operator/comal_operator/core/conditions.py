@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-MESSAGE_LIMIT = 1024
+MESSAGE_LIMIT = 4096
 
 
 def timestamp(moment: datetime) -> str:

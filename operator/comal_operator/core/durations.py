@@ -12,3 +12,8 @@ _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 def parse_duration(text: str) -> timedelta:
     """Return the length of time that `text` such as `1h30m` names; the CRD checked its shape."""
     return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text)))
+
+
+def sooner(*times: timedelta | None) -> timedelta | None:
+    """Return the first of `times` to come, None if none does."""
+    return min((time for time in times if time is not None), default=None)

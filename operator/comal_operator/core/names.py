@@ -10,12 +10,16 @@ FIELD_MANAGER = "comal-operator"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_TRAINING_RUN = "comal.dev/training-run"
 LABEL_STEP = "comal.dev/step"
+LABEL_SWEEP = "comal.dev/sweep"
+LABEL_CACHE_KEY = "comal.dev/cache-key"
+LABEL_ATTEMPT = "comal.dev/attempt"
 LABEL_MODEL_DEPLOYMENT = "comal.dev/model-deployment"
 LABEL_MODEL_REGISTRY = "comal.dev/model-registry"
 LABEL_REVISION = "comal.dev/revision"
 LABEL_MODEL = "comal.dev/model"
 
-_NAME_LIMIT = 63
+# A DNS label has 63 characters; a worker's host name is its Job's with -0 to -63.
+_NAME_LIMIT = 60
 
 
 def short_hash(*inputs: Any) -> str:

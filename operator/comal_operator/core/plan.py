@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
+
+from comal_operator.core.names import FIELD_MANAGER
+from comal_operator.core.presets import Preset
+from comal_trainer.contract.progress import Report
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as plain data, in the order a person would write its YAML."""
@@ -43,15 +48,23 @@ class Create:
     manifest: Manifest
 
 
+class Credentials(Enum):
+    """What is random in a new Secret."""
+
+    LOGIN = "username, password and htpasswd (bcrypt)"
+    KEYS = "primary and secondary, keys of callers"
+
+
 @dataclass(frozen=True)
 class CreateCredentials:
-    """POST a Secret with a new random login: keys username, password and htpasswd (bcrypt).
+    """POST a Secret with new random credentials, which nobody chooses and we never read.
 
     `manifest` is the Secret without data. We can neither get nor list Secrets, so whether it was
     made now or was there already, the shell shows `manifest` in Seen for the rest of the pass.
     """
 
     manifest: Manifest
+    credentials: Credentials = Credentials.LOGIN
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,8 @@ class Apply:
     """Server-side apply, in order, under our field manager; for all that may be repeated."""
 
     manifests: tuple[Manifest, ...]
+    manager: str = FIELD_MANAGER
+    """Another one only for a field that is to pass into other hands (docs/decisions/0014)."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +83,8 @@ class Delete:
     ref: Ref
     uid: str
     resource_version: str | None = None
+    grace_seconds: int | None = None
+    """Of a Pod: 0 does not wait for its kubelet, which may be gone. Its own grace when None."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,10 @@ class WriteStatus:
     ref: Ref
     resource_version: str
     status: Manifest
+    only_news: bool = False
+    """Whether it tells people how far something is and nothing is ever built on it: then what the
+    cache shows is good enough, and under load it is the write that waits.
+    """
 
 
 Action = Create | CreateCredentials | Apply | Delete | WriteStatus
@@ -89,6 +110,14 @@ class LogTail:
     pod: str
     container: str
     lines: int = 20
+
+
+@dataclass(frozen=True)
+class LastLogLine:
+    """Ask when a container logged last; answered by a datetime, None if it never did."""
+
+    pod: str
+    container: str
 
 
 @dataclass(frozen=True)
@@ -106,9 +135,67 @@ class RouterVersions:
 
     pod: str
     ip: str
+    counters: bool = False
+    """Whether to read what it has counted too: a Reading, under `reading`."""
 
 
-Question = LogTail | EventsOf | RouterVersions
+@dataclass(frozen=True)
+class Named:
+    """Ask for an object of a watched kind that no look shows; answered as the watch told it last.
+
+    None if there is none. It costs no call; a write that is built on it meets what is there.
+    """
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Unwatched:
+    """Ask for an object of a kind that is not watched, since a cluster may lack the kind.
+
+    Answered as the API server has it now; None if there is none.
+    """
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class WorkloadOf:
+    """Ask for Kueue's Workloads of a Job; answered by a tuple, None where there is no Kueue."""
+
+    job_uid: str
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """Ask what a step's Pod reported; answered by Heard, None if this replica heard nothing."""
+
+    pod_uid: str
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The newest report of one Pod."""
+
+    report: Report
+    at: datetime
+    """When the step said it: a client that only repeats itself makes nothing newer."""
+    since: tuple[float, datetime] | None = None
+    """The first percent that the Pod reported, and when: its pace is reckoned from there."""
+
+
+Question = (
+    LogTail
+    | LastLogLine
+    | EventsOf
+    | RouterVersions
+    | StepProgress
+    | Named
+    | Unwatched
+    | WorkloadOf
+)
 
 
 @dataclass(frozen=True)
@@ -138,6 +225,10 @@ def _no_names(_: Manifest) -> Sequence[tuple[str, str]]:
     return ()
 
 
+def _no_kinds(_: Manifest) -> Sequence[str]:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Relevant:
     """Which objects of the namespace a decision about one object of a kind looks at.
@@ -151,6 +242,12 @@ class Relevant:
     """Kinds of which those with `label` equal to the object's name are seen."""
     whole_namespace: tuple[str, ...] = ()
     """Kinds of which all of the namespace are seen; only for our own, which are few."""
+    looked_up: Callable[[Manifest], Sequence[str]] = _no_kinds
+    """Further kinds of which this object sees all; a change of one does not wake it."""
+    wakes_by: str = ""
+    """Label by which an object of a looked-up kind names the one that it wakes all the same."""
+    nodes: bool = False
+    """Whether the Nodes under its live Pods are seen, where the installation may watch them."""
     by_name: Callable[[Manifest], Sequence[tuple[str, str]]] = _no_names
     """(kind, name) pairs to read one by one: Secrets, which we may neither list nor watch."""
 
@@ -173,3 +270,7 @@ class Settings:
     scorer_image: str
     router_image: str
     registry_image: str
+    watch_nodes: bool = False
+    """Whether Nodes may be read: a namespaced installation may not."""
+    presets: Mapping[str, Preset] = field(default_factory=dict)
+    """What `placement.preset` may name."""

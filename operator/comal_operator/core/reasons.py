@@ -13,6 +13,10 @@ class RunReason(StrEnum):
 
     # On its way.
     RUNNING = "Running"
+    RETRYING = "Retrying"
+    FETCHING_DATA = "FetchingData"
+    SWEEPING = "Sweeping"
+    PROFILING = "Profiling"
     COLLECTING = "Collecting"
     CONVERTING = "Converting"
     REGISTERING = "Registering"
@@ -20,6 +24,8 @@ class RunReason(StrEnum):
     WAITING_FOR_REGISTRY = "WaitingForRegistry"
     REGISTRY_NOT_FOUND = "RegistryNotFound"
     CLAIM_NOT_FOUND = "ClaimNotFound"
+    WAITING_FOR_CACHE = "WaitingForCache"
+    WAITING_IN_QUEUE = "WaitingInQueue"
     UNSCHEDULABLE = "Unschedulable"
     QUOTA_EXCEEDED = "QuotaExceeded"
     VOLUME_NOT_MOUNTED = "VolumeNotMounted"
@@ -28,21 +34,54 @@ class RunReason(StrEnum):
     CONTAINER_CONFIG_INVALID = "ContainerConfigInvalid"
     STORAGE_CLASS_NOT_FOUND = "StorageClassNotFound"
     POD_REFUSED = "PodRefused"
+    PRESET_UNKNOWN = "PresetUnknown"
     CHILD_REFUSED = "ChildRefused"
     NAME_CONFLICT = "NameConflict"
     SPEC_INVALID = "SpecInvalid"
+    DATA_UNAVAILABLE = "DataUnavailable"
+    FETCH_DATA_JOB_FAILED = "FetchDataJobFailed"
+    SUGGEST_JOB_FAILED = "SuggestJobFailed"
     COLLECT_JOB_FAILED = "CollectJobFailed"
     CONVERT_JOB_FAILED = "ConvertJobFailed"
     REGISTER_JOB_FAILED = "RegisterJobFailed"
+    SEAL_JOB_FAILED = "SealJobFailed"
+    RESTORE_JOB_FAILED = "RestoreJobFailed"
+    KUEUE_MISSING = "KueueMissing"
+    # At rest until the spec changes.
+    SUSPENDED = "Suspended"
     # The end.
     COMPLETED = "Completed"
     REGISTERED = "Registered"
     REJECTED = "Rejected"
     STEP_FAILED = "StepFailed"
+    OUTPUT_MISSING = "OutputMissing"
+    CACHE_INVALID = "CacheInvalid"
+    FATAL_EXIT_CODE = "FatalExitCode"
+    PENDING_TIMEOUT = "PendingTimeout"
+    RUNNING_TIMEOUT = "RunningTimeout"
+    STEP_STALLED = "StepStalled"
+    INTERRUPTIONS_EXHAUSTED = "InterruptionsExhausted"
+    CANCELLED = "Cancelled"
+    NO_TRIAL_SUCCEEDED = "NoTrialSucceeded"
+    DATA_DIGEST_MISMATCH = "DataDigestMismatch"
+    DATA_TOO_LARGE = "DataTooLarge"
+    DATA_INVALID = "DataInvalid"
+    DATA_UNREADABLE = "DataUnreadable"
+    DATA_COLUMNS_MISSING = "DataColumnsMissing"
+    DATA_NULLS = "DataNulls"
+    DATA_DRIFT = "DataDrift"
     WORKSPACE_LOST = "WorkspaceLost"
     MODEL_INVALID = "ModelInvalid"
     CONVERSION_FAILED = "ConversionFailed"
     PACKAGE_MISSING = "PackageMissing"
+
+
+class InterruptionReason(StrEnum):
+    """Why an attempt ended that did nothing wrong; the other ends have a RunReason."""
+
+    DISRUPTED = "Disrupted"
+    NODE_LOST = "NodeLost"
+    POD_DELETED = "PodDeleted"
 
 
 class GateReason(StrEnum):
@@ -57,6 +96,10 @@ class GateReason(StrEnum):
     METRICS_MISSING = "MetricsMissing"
     METRICS_INVALID = "MetricsInvalid"
     METRICS_TOO_LARGE = "MetricsTooLarge"
+    NO_BASELINE = "NoBaseline"
+    BASELINE_METRIC_MISSING = "BaselineMetricMissing"
+    GUARD_MISSED = "GuardMissed"
+    GUARD_METRIC_MISSING = "GuardMetricMissing"
 
 
 class RegistryReason(StrEnum):

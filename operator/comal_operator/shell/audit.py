@@ -18,6 +18,7 @@ from comal_operator.shell.cache import Cache, ObjectKey, version_of
 from comal_operator.shell.faults import ApiFaultError
 from comal_operator.shell.gateway import Gateway
 from comal_operator.shell.kinds import Kinds, child_kinds
+from comal_operator.shell.nodes import NODE
 from comal_operator.shell.world import OUR_CHILDREN, World
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Audit:
         kinds: Kinds,
         namespaces: Iterable[str],
         wake: Callable[[ObjectKey], None],
+        watch_nodes: bool = False,
         times: AuditTimes | None = None,
     ) -> None:
         self._gateway = gateway
@@ -70,6 +72,7 @@ class Audit:
         self._kinds = kinds
         self._namespaces = tuple(namespaces) or (None,)
         self._wake = wake
+        self._nodes = (NODE,) if watch_nodes else ()
         self._times = times or AuditTimes()
 
     async def fill(self) -> None:
@@ -98,6 +101,10 @@ class Audit:
                 listed = await self._gateway.list(kind, namespace, labels=selector)
                 versions[kind, namespace] = listed.version
                 bodies.update({ObjectKey.of(body): body for body in listed.items})
+        for kind in self._nodes:
+            listed = await self._gateway.list(kind, None)
+            versions[kind, None] = listed.version
+            bodies.update({ObjectKey.of(body): body for body in listed.items})
         return _Snapshot(bodies, versions)
 
     async def _judge(self, listed: Mapping[ObjectKey, Manifest]) -> None:
@@ -131,7 +138,7 @@ class Audit:
         return before is not None and self._cache.heard(key) == before
 
     def _known(self) -> list[ObjectKey]:
-        kinds = (*self._kinds, *child_kinds(self._kinds))
+        kinds = (*self._kinds, *child_kinds(self._kinds), *self._nodes)
         return [key for kind in kinds for key in self._cache.keys(kind)]
 
     def _take_over(self, listed: _Snapshot) -> None:

@@ -16,6 +16,11 @@ class Bucket:
         self._filled = time.monotonic()
         self._turn = asyncio.Lock()
 
+    def is_calm(self) -> bool:
+        """Return whether half of the burst is left, so that a take that could wait need not."""
+        self._fill()
+        return self._tokens > self._burst / 2
+
     async def take(self) -> None:
         """Return when there is a token, and use it up."""
         async with self._turn:

@@ -8,9 +8,12 @@ from typing import NamedTuple
 from comal_operator.core.plan import Manifest
 from comal_operator.shell import metrics
 
+# Far more than can be gone while one look is under way.
+_GRAVES = 10_000
+
 
 class ObjectKey(NamedTuple):
-    """Names one object of the cluster."""
+    """Names one object of the cluster; no namespace is ""."""
 
     kind: str
     namespace: str
@@ -20,7 +23,7 @@ class ObjectKey(NamedTuple):
     def of(cls, body: Manifest) -> ObjectKey:
         """Return the key of `body`."""
         meta = body["metadata"]
-        return cls(body["kind"], meta["namespace"], meta["name"])
+        return cls(body["kind"], meta.get("namespace", ""), meta["name"])
 
 
 def version_of(body: Manifest) -> int:
@@ -32,6 +35,7 @@ class Cache:
     """Slim bodies by kind, namespace and name; an older version never replaces a newer one."""
 
     def __init__(self) -> None:
+        self._gone: dict[ObjectKey, int] = {}
         self._bodies: dict[tuple[str, str], dict[str, Manifest]] = {}
         self._heard: dict[ObjectKey, int] = {}
 
@@ -49,13 +53,22 @@ class Cache:
             if one == kind:
                 yield from (ObjectKey(kind, namespace, name) for name in list(bodies))
 
+    def everywhere(self, kind: str) -> Iterator[Manifest]:
+        """Yield all objects of a kind."""
+        for (one, _), bodies in list(self._bodies.items()):
+            if one == kind:
+                yield from list(bodies.values())
+
     def put(self, body: Manifest) -> Manifest | None:
-        """Keep `body` unless a newer one is here; return what it replaced.
+        """Keep `body` unless a newer one is here or it is gone since; return what it replaced.
 
         For what we read or wrote ourselves; what a watch delivers goes through `hear`.
         """
         key = ObjectKey.of(body)
         before = self.get(key)
+        if version_of(body) <= self._gone.get(key, -1):
+            # Read before it was deleted, kept after: nobody would ever tell us again.
+            return before
         if before is None or version_of(body) >= version_of(before):
             self._bodies.setdefault((key.kind, key.namespace), {})[key.name] = body
             metrics.CACHED.inc(before is None)
@@ -70,6 +83,10 @@ class Cache:
         """Drop what a watch says is gone, unless a successor by that name is here already."""
         key = ObjectKey.of(body)
         self._heard.pop(key, None)
+        self._gone.pop(key, None)
+        self._gone[key] = version_of(body)
+        if len(self._gone) > _GRAVES:
+            del self._gone[next(iter(self._gone))]
         here = self.get(key)
         if here is not None and version_of(here) <= version_of(body):
             self.drop(key)

@@ -15,10 +15,10 @@ from comal_operator.core.plan import (
     WriteStatus,
 )
 from comal_operator.shell.cache import ObjectKey
-from comal_operator.shell.credentials import with_login
-from comal_operator.shell.faults import ConflictError, RefusedError
+from comal_operator.shell.credentials import with_credentials
+from comal_operator.shell.faults import ConflictError, MissingError, RefusedError
 from comal_operator.shell.gateway import Gateway
-from comal_operator.shell.resources import UNREADABLE
+from comal_operator.shell.resources import OPTIONAL, UNREADABLE
 from comal_operator.shell.world import View, World
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,10 @@ class Deeds:
         self._gateway = gateway
         self._world = world
 
+    def is_calm(self) -> bool:
+        """Return whether there is room for a write that could wait."""
+        return self._gateway.is_calm()
+
     async def carry_out(self, view: View, action: Action) -> View:
         """Return the view after `action`: with the API server's answer, or with its refusal.
 
@@ -46,10 +50,10 @@ class Deeds:
             match action:
                 case Create(manifest):
                     return await self._create(view, manifest)
-                case CreateCredentials(manifest):
-                    return await self._create_credentials(view, manifest)
-                case Apply(manifests):
-                    return await self._apply(view, manifests)
+                case CreateCredentials():
+                    return await self._create_credentials(view, action)
+                case Apply():
+                    return await self._apply(view, action)
                 case WriteStatus():
                     return self._known(view, await self._gateway.apply_status(action))
                 case Delete():
@@ -69,13 +73,13 @@ class Deeds:
         found = await self._gateway.get(*ObjectKey.of(manifest))
         return view.without(Ref.of(manifest)) if found is None else self._met(view, found)
 
-    async def _create_credentials(self, view: View, manifest: Manifest) -> View:
-        await self._gateway.create(await with_login(manifest))
+    async def _create_credentials(self, view: View, action: CreateCredentials) -> View:
+        await self._gateway.create(await with_credentials(action))
         # Made now or there already: which of the two cannot be told, and need not be.
-        return view.with_object(manifest)
+        return view.with_object(action.manifest)
 
-    async def _apply(self, view: View, manifests: tuple[Manifest, ...]) -> View:
-        for manifest in manifests:
+    async def _apply(self, view: View, action: Apply) -> View:
+        for manifest in action.manifests:
             ref = Ref.of(manifest)
             known = view.seen.get(ref.kind, ref.name) or _itself(view, ref)
             if known is None and ref.kind not in UNREADABLE:
@@ -85,9 +89,16 @@ class Deeds:
                     return self._met(view, stranger)
             uid = known["metadata"].get("uid") if known else None
             try:
-                view = self._known(view, await self._gateway.apply(manifest, uid=uid))
+                body = await self._gateway.apply(manifest, uid=uid, manager=action.manager)
+                view = self._known(view, body)
             except RefusedError as refusal:
                 return _refused(view, ref, refusal)
+            except MissingError as missing:
+                if uid is not None or ref.kind not in OPTIONAL:
+                    raise
+                text = f"the cluster has no {ref.api_version} {ref.kind}: install its CRDs"
+                log.debug("%s", missing)
+                return _refused(view, ref, RefusedError(text))
         return view
 
     def _met(self, view: View, body: Manifest) -> View:

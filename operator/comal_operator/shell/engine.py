@@ -16,11 +16,15 @@ from comal_operator.shell.gateway import Fence, Gateway
 from comal_operator.shell.hearing import Hearing
 from comal_operator.shell.hooks import Hooks
 from comal_operator.shell.kinds import KINDS, Kinds
+from comal_operator.shell.pod_tokens import PodTokens
+from comal_operator.shell.progress import ProgressServer
 from comal_operator.shell.questions import Answers, AskRouter
 from comal_operator.shell.queue import WorkQueue
 from comal_operator.shell.reconcile import Reconciler
-from comal_operator.shell.router import ask_router
+from comal_operator.shell.reports import Reports
+from comal_operator.shell.router import AskRouters
 from comal_operator.shell.world import World
+from comal_trainer.contract.progress import AUDIENCE
 
 
 def _utc_now() -> datetime:
@@ -33,7 +37,7 @@ class Surroundings:
 
     kinds: Kinds = field(default_factory=lambda: KINDS)
     hooks: Hooks = field(default_factory=Hooks)
-    ask_router: AskRouter = ask_router
+    ask_router: AskRouter = field(default_factory=AskRouters)
     clock: Callable[[], datetime] = _utc_now
     pace: float = 1.0
     writes_per_second: float = 20.0
@@ -55,17 +59,24 @@ class Engine:
         bucket = Bucket(per_second=around.writes_per_second, burst=around.writes_at_once)
         cache = Cache()
         gateway = Gateway(api, fence=fence, hooks=around.hooks, bucket=bucket)
-        world = World(cache, gateway, around.kinds)
+        world = World(cache, gateway, around.kinds, watch_nodes=settings.watch_nodes)
+        reports = Reports(around.clock)
         reconciler = Reconciler(
             kinds=around.kinds,
             world=world,
             deeds=Deeds(gateway, world),
-            answers=Answers(gateway, around.ask_router),
+            answers=Answers(gateway, reports, around.ask_router, cache),
             settings=settings,
             clock=around.clock,
         )
         self.queue = WorkQueue(reconciler, pace=around.pace)
-        self.hear = Hearing(cache, world, self.queue.add)
+        self.hear = Hearing(cache, world, reports, self.queue.add)
+        self.progress = ProgressServer(
+            tokens=PodTokens(api, audience=AUDIENCE),
+            cache=cache,
+            reports=reports,
+            wake=self.queue.add,
+        )
         self.audit = Audit(
             gateway=gateway,
             cache=cache,
@@ -73,4 +84,5 @@ class Engine:
             kinds=around.kinds,
             namespaces=namespaces,
             wake=self.queue.add,
+            watch_nodes=settings.watch_nodes,
         )

@@ -14,6 +14,7 @@ from comal_operator.shell.resources import RESOURCES
 from comal_operator.shell.slim import slim
 
 _PAGE = 500
+_TAIL_BYTES = 16 * 1024
 _MANAGED = (("fieldManager", FIELD_MANAGER),)
 _FORCED = (*_MANAGED, ("force", "true"))
 
@@ -41,6 +42,10 @@ class Gateway:
         self._hooks = hooks
         self._bucket = bucket
         self._writes = 0
+
+    def is_calm(self) -> bool:
+        """Return whether a write may go now that no other one should wait for."""
+        return self._bucket.is_calm()
 
     async def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """Return the object as it is now, slim; None if there is none."""
@@ -72,9 +77,25 @@ class Gateway:
             if not token:
                 return Listed(found, int(answer["metadata"]["resourceVersion"]))
 
+    async def last_log_line(self, namespace: str, pod: str, container: str) -> str:
+        """Return the last line of a container's log with its time before it; empty if none."""
+        query = (("container", container), ("tailLines", "1"), ("timestamps", "true"))
+        call = Call(
+            verb="get",
+            resource=RESOURCES["Pod"],
+            namespace=namespace,
+            name=pod,
+            subresource="log",
+            query=(*query, ("limitBytes", "4096")),
+        )
+        return (await self._api.send(call)).decode(errors="replace")
+
     async def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
-        """Return the end of a container's log."""
-        query = (("container", container), ("tailLines", str(lines)), ("limitBytes", "16384"))
+        """Return the end of a container's log: at most so many lines, and 16 KiB."""
+        # The server's limit cuts off the end, and the end is what we want: one that no lines but
+        # a progress bar's reach.
+        limit = ("limitBytes", str(1 << 20))
+        query = (("container", container), ("tailLines", str(lines)), limit)
         call = Call(
             verb="get",
             resource=RESOURCES["Pod"],
@@ -83,7 +104,7 @@ class Gateway:
             subresource="log",
             query=query,
         )
-        return (await self._api.send(call)).decode(errors="replace")
+        return (await self._api.send(call))[-_TAIL_BYTES:].decode(errors="replace")
 
     async def create(self, manifest: Manifest) -> Manifest | None:
         """POST `manifest` and return it as stored; None if the name is taken."""
@@ -93,7 +114,9 @@ class Gateway:
         except ConflictError:
             return None
 
-    async def apply(self, manifest: Manifest, *, uid: str | None) -> Manifest:
+    async def apply(
+        self, manifest: Manifest, *, uid: str | None, manager: str = FIELD_MANAGER
+    ) -> Manifest:
         """Server-side apply; with `uid` only to that very object, so that no stranger is adopted.
 
         Raises ConflictError when the object by that name is another one by now.
@@ -102,7 +125,8 @@ class Gateway:
         body = dict(manifest)
         if uid is not None:
             body["metadata"] = {**manifest["metadata"], "uid": uid}
-        return await self._write("patch", ref, query=_FORCED, body=body)
+        query = (("fieldManager", manager), ("force", "true"))
+        return await self._write("patch", ref, query=query, body=body)
 
     async def apply_status(self, action: WriteStatus) -> Manifest:
         """Server-side apply of the status of exactly the object that was judged."""
@@ -124,13 +148,15 @@ class Gateway:
         preconditions = {"uid": action.uid}
         if action.resource_version:
             preconditions["resourceVersion"] = action.resource_version
-        body = {
+        body: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             # A Job's own default would leave its Pods behind.
             "propagationPolicy": "Background",
             "preconditions": preconditions,
         }
+        if action.grace_seconds is not None:
+            body["gracePeriodSeconds"] = action.grace_seconds
         try:
             left = await self._write("delete", action.ref, body=body)
         except MissingError:

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from comal_operator.shell import metrics
 from comal_operator.shell.cache import Cache, ObjectKey
+from comal_operator.shell.nodes import NODE, tells_the_same
+from comal_operator.shell.reports import Reports
 from comal_operator.shell.slim import slim
 from comal_operator.shell.world import World
 
@@ -24,8 +26,9 @@ Hear = Callable[[Mapping[str, Any]], None]
 class Hearing:
     """Takes raw watch events: `type` is None for those of kopf's first list."""
 
-    def __init__(self, cache: Cache, world: World, wake: Wake) -> None:
+    def __init__(self, cache: Cache, world: World, reports: Reports, wake: Wake) -> None:
         self._cache = cache
+        self._reports = reports
         self._world = world
         self._wake = wake
 
@@ -36,8 +39,11 @@ class Hearing:
         before: Any = None
         if event["type"] == "DELETED":
             self._cache.hear_deleted(body)
+            self._reports.drop(body["metadata"]["uid"])
         else:
             before = self._cache.hear(body)
+            if body["kind"] == NODE and before is not None and tells_the_same(before, body):
+                return
         # Labels may have moved to another owner: both look.
         concerned = {*self._world.woken_by(body), *(self._world.woken_by(before) if before else ())}
         for key in concerned:

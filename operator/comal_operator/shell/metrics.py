@@ -19,6 +19,9 @@ API_CALL_SECONDS = Histogram(
     "comal_api_call_duration_seconds", "How long calls took.", ["verb"], buckets=_FAST
 )
 EVENTS = Counter("comal_watch_events_total", "Events that the watches delivered.", ["kind"])
+PROGRESS_REPORTS = Counter(
+    "comal_progress_reports_total", "Progress reports of steps, by what was answered.", ["status"]
+)
 QUEUE_DEPTH = Gauge("comal_queue_depth", "Objects that wait to be looked at.")
 CACHED = Gauge("comal_cached_objects", "Objects in the cache.")
 LEASE_HELD = Gauge("comal_lease_held", "1 while this replica may write, else 0.")

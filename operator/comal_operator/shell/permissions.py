@@ -19,7 +19,8 @@ class Calls:
 
 
 CALLS = (
-    Calls("comal.dev", "trainingruns", _READ),
+    # A sweep's trials are made and stopped by us; nobody else's run is ever written.
+    Calls("comal.dev", "trainingruns", ("create", "patch", *_READ)),
     Calls("comal.dev", "trainingruns/status", ("patch",)),
     Calls("comal.dev", "modelversions", ("create", *_READ)),
     Calls("comal.dev", "modelversions/status", ("patch",)),
@@ -27,11 +28,13 @@ CALLS = (
     Calls("comal.dev", "modelregistries/status", ("patch",)),
     Calls("comal.dev", "modeldeployments", _READ),
     Calls("comal.dev", "modeldeployments/status", ("patch",)),
-    Calls("", "configmaps", _APPLY),
+    # A cache entry that is not what it says, and a reservation that is over.
+    Calls("", "configmaps", (*_APPLY, "delete")),
     Calls("", "events", ("list",)),
-    Calls("", "persistentvolumeclaims", _APPLY),
-    # Only the annotation that makes a router's kubelet look at its Secret again.
-    Calls("", "pods", ("patch", *_READ)),
+    Calls("", "persistentvolumeclaims", (*_APPLY, "delete")),
+    # Patched: only the annotation that makes a router's kubelet look at its Secret again. Deleted:
+    # only Pods of training steps whose node is gone.
+    Calls("", "pods", ("delete", "patch", *_READ)),
     Calls("", "pods/log", ("get",)),
     # Written, never read: an operator that may list Secrets is worth stealing.
     Calls("", "secrets", ("create", "patch")),
@@ -39,17 +42,31 @@ CALLS = (
     Calls("", "serviceaccounts", _APPLY),
     Calls("apps", "controllerrevisions", ("create", "delete", *_READ)),
     Calls("apps", "deployments", (*_APPLY, "delete")),
+    Calls("autoscaling", "horizontalpodautoscalers", (*_APPLY, "delete")),
     Calls("batch", "jobs", ("create", "delete", *_READ)),
     Calls("discovery.k8s.io", "endpointslices", _READ),
+    # Only `active`, when a run that names a queue is suspended and goes on.
+    Calls("kueue.x-k8s.io", "workloads", ("get", "list", "patch")),
+    # Ways in to an endpoint, where its spec asks for them; looked at then and never watched.
+    Calls("gateway.networking.k8s.io", "httproutes", ("create", "delete", "get", "patch")),
+    Calls("networking.k8s.io", "ingresses", ("create", "delete", "get", "patch")),
     Calls("networking.k8s.io", "networkpolicies", _APPLY),
-    Calls("policy", "poddisruptionbudgets", _APPLY),
+    Calls("policy", "poddisruptionbudgets", (*_APPLY, "delete")),
+)
+
+# Of the whole cluster, even where the operator watches one namespace: no Role can give this.
+CLUSTER_CALLS = (
+    Calls("", "nodes", _READ),
+    Calls("authentication.k8s.io", "tokenreviews", ("create",)),
 )
 
 # Only in the operator's own namespace, and only ever its own Lease.
 OWN_CALLS = (Calls("coordination.k8s.io", "leases", ("create", "get", "update")),)
 
 _PERMITTED = frozenset(
-    (verb, calls.group, calls.resource) for calls in (*CALLS, *OWN_CALLS) for verb in calls.verbs
+    (verb, calls.group, calls.resource)
+    for calls in (*CALLS, *CLUSTER_CALLS, *OWN_CALLS)
+    for verb in calls.verbs
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from comal_operator.core.names import FIELD_MANAGER, labels
-from comal_operator.shell.permissions import CALLS, OWN_CALLS, Calls
+from comal_operator.shell.permissions import CALLS, CLUSTER_CALLS, OWN_CALLS, Calls
 
 _API = "rbac.authorization.k8s.io"
 _HEADER = "# Generated from CALLS in operator/comal_operator/shell/permissions.py; do not edit.\n"
@@ -26,6 +26,8 @@ def rbac_files() -> dict[str, str]:
     manifests = (
         _role("ClusterRole", FIELD_MANAGER, None, _rules(CALLS)),
         _binding("ClusterRole", FIELD_MANAGER, None),
+        _role("ClusterRole", f"{FIELD_MANAGER}-cluster", None, _rules(CLUSTER_CALLS)),
+        _binding("ClusterRole", f"{FIELD_MANAGER}-cluster", None),
         _role("Role", f"{FIELD_MANAGER}-lease", _HOME, _lease_rules()),
         _binding("Role", f"{FIELD_MANAGER}-lease", _HOME),
     )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from comal_operator.core.plan import Plan, Settings
+from comal_operator.core.plan import Plan, Settings, WriteStatus
 from comal_operator.shell import metrics
 from comal_operator.shell.cache import ObjectKey
 from comal_operator.shell.carry_out import Deeds
@@ -23,6 +23,8 @@ from comal_operator.shell.world import View, World
 # Far above what any honest plan needs: a decision that never comes to rest must not spin.
 _TURNS = 100
 _LOOKS = 5
+
+_LATER = timedelta(seconds=5)
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +72,11 @@ class Reconciler:
             plan, _ = await self._decide(view)
             if not plan.actions:
                 return "idle", plan.requeue_after
+            if _tells_only(plan):
+                if not self._deeds.is_calm():
+                    return "held", _LATER
+                if await self._tell(view, plan):
+                    return "told", plan.requeue_after
         for _ in range(_LOOKS):
             view = await self._world.live(key)
             if view is None:
@@ -79,6 +86,18 @@ class Reconciler:
             except (ConflictError, MissingError) as moved:
                 log.info("%s %s/%s: %s; looking again", *key, moved)
         raise TransientError(f"{key.kind} {key.name} kept changing under us")
+
+    async def _tell(self, view: View, plan: Plan) -> bool:
+        """Write news from what the cache shows; return False if that takes a live look after all.
+
+        Ten reads every few seconds for each run that trains would be most of what we do.
+        """
+        action = plan.actions[0]
+        try:
+            after = await self._deeds.carry_out(view, action)
+        except (ConflictError, MissingError):
+            return False
+        return after.seen.refusals == view.seen.refusals
 
     async def _act(self, view: View) -> timedelta | None:
         for _ in range(_TURNS):
@@ -103,3 +122,8 @@ class Reconciler:
             namespace = view.obj["metadata"]["namespace"]
             told = await asyncio.gather(*(self._answers.ask(namespace, one) for one in asked))
             view = view.with_answers(dict(zip(asked, told, strict=True)))
+
+
+def _tells_only(plan: Plan) -> bool:
+    (first, *others) = plan.actions
+    return not others and isinstance(first, WriteStatus) and first.only_news

@@ -9,7 +9,7 @@ from comal_operator.api.meta import API_VERSION
 
 @dataclass(frozen=True)
 class Resource:
-    """One namespaced resource of the API server."""
+    """One resource of the API server."""
 
     api_version: str
     kind: str
@@ -41,6 +41,7 @@ _ALL = (
     Resource(API_VERSION, "ModelDeployment", "modeldeployments"),
     Resource("v1", "ConfigMap", "configmaps"),
     Resource("v1", "Event", "events"),
+    Resource("v1", "Node", "nodes"),
     Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
     Resource("v1", "Pod", "pods"),
     Resource("v1", "Secret", "secrets"),
@@ -48,13 +49,22 @@ _ALL = (
     Resource("v1", "ServiceAccount", "serviceaccounts"),
     Resource("apps/v1", "ControllerRevision", "controllerrevisions"),
     Resource("apps/v1", "Deployment", "deployments"),
+    Resource("authentication.k8s.io/v1", "TokenReview", "tokenreviews"),
+    Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
     Resource("batch/v1", "Job", "jobs"),
     Resource("coordination.k8s.io/v1", "Lease", "leases"),
     Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
+    # The Gateway API's, which need not be there.
+    Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes"),
+    # Kueue's, which need not be there; from 0.15 on it serves this version.
+    Resource("kueue.x-k8s.io/v1beta2", "Workload", "workloads"),
+    Resource("networking.k8s.io/v1", "Ingress", "ingresses"),
     Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
 )
 RESOURCES = {resource.kind: resource for resource in _ALL}
 
+# Kinds that a cluster may lack.
+OPTIONAL = frozenset({"HTTPRoute"})
 # Read by nobody, not even us: what was applied is remembered beside it (docs/decisions/0004).
 UNREADABLE = frozenset({"Secret"})

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from comal_operator.core.plan import Manifest
+from comal_operator.core.training.evidence import COMPONENT
+from comal_operator.shell.nodes import NODE, slim_node
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -15,10 +17,21 @@ def slim(body: Manifest) -> dict[str, Any]:
 
     Both the cache and live reads pass through here, so that a decision meets one shape only.
     """
+    if body.get("kind") == NODE:
+        return slim_node(body)
     slimmed = {**body, "metadata": _metadata(body.get("metadata") or {})}
     if body.get("kind") == "Pod":
         slimmed["spec"] = _pod_spec(body.get("spec") or {})
+    if body.get("kind") == "ConfigMap" and _component(body) == COMPONENT:
+        # A kept log is for people; 16 KiB of each would fill the cache.
+        slimmed.pop("data", None)
     return slimmed
+
+
+def _component(body: Manifest) -> str | None:
+    labels = (body.get("metadata") or {}).get("labels") or {}
+    found: str | None = labels.get("app.kubernetes.io/component")
+    return found
 
 
 def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

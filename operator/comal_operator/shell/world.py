@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from comal_operator.core.names import FIELD_MANAGER, MANAGED_BY
-from comal_operator.core.plan import Manifest, Question, Ref, Relevant, Seen
+from comal_operator.core.plan import Manifest, Named, Question, Ref, Relevant, Seen, Unwatched
 from comal_operator.shell.cache import Cache, ObjectKey
 from comal_operator.shell.gateway import Gateway
 from comal_operator.shell.kinds import Kinds
+from comal_operator.shell.nodes import NODE, node_of, nodes_under
 
 OUR_CHILDREN = f"{MANAGED_BY}={FIELD_MANAGER}"
 
@@ -32,7 +33,9 @@ class View:
     def without(self, ref: Ref) -> View:
         """Return the view after that object was found to be gone."""
         left = {k: v for k, v in self.seen.objects.items() if k != (ref.kind, ref.name)}
-        return View(self.obj, replace(self.seen, objects=left))
+        answers: dict[Question, Any] = dict(self.seen.answers)
+        answers |= {Named(ref.kind, ref.name): None, Unwatched(ref.kind, ref.name): None}
+        return View(self.obj, replace(self.seen, objects=left, answers=answers))
 
     def with_answers(self, answers: dict[Question, Any]) -> View:
         """Return the view after questions were answered."""
@@ -47,8 +50,11 @@ class View:
 class World:
     """Fills `Seen` for any object of our kinds."""
 
-    def __init__(self, cache: Cache, gateway: Gateway, kinds: Kinds) -> None:
+    def __init__(
+        self, cache: Cache, gateway: Gateway, kinds: Kinds, *, watch_nodes: bool = False
+    ) -> None:
         self._cache = cache
+        self._watch_nodes = watch_nodes
         self._gateway = gateway
         self._kinds = kinds
         # No watch covers what is read by name; the audit makes us read it again.
@@ -65,7 +71,9 @@ class World:
         if obj is None:
             return None
         relevant = self._kinds[key.kind].relevant
-        found = [*self._labelled(key, relevant), *self._whole(key.namespace, relevant)]
+        whole = (*relevant.whole_namespace, *relevant.looked_up(obj))
+        found = [*self._labelled(key, relevant), *self._whole(key.namespace, whole)]
+        found += [node for one in self._nodes(found, relevant) if (node := self._cache.get(one))]
         for named in _named_keys(obj, relevant):
             body = self._cache.get(named) or self._named.get(named)
             if body is None:
@@ -84,6 +92,9 @@ class World:
         if "Pod" in relevant.by_label:
             # After the Jobs: a Job that is complete must not look as if its Pod were gone.
             listed += (await self._gateway.list("Pod", key.namespace, labels=mine)).items
+        # After the Pods: a node is there before a Pod is put on it.
+        under = [self._gateway.get(*node) for node in self._nodes(listed, relevant)]
+        listed += [node for node in await asyncio.gather(*under) if node is not None]
         # The owner last: a child that is missing because it was done with is one that the status
         # remembers. The other way round, what was done would be done again.
         obj = await self._gateway.get(*key)
@@ -95,6 +106,8 @@ class World:
             return None
         gets = [self._gateway.get(*named) for named in _named_keys(obj, relevant)]
         named = [body for body in await asyncio.gather(*gets) if body is not None]
+        for kind in relevant.looked_up(obj):
+            listed += (await self._gateway.list(kind, key.namespace)).items
         for body in listed:
             self._cache.put(body)
         self._named.update({ObjectKey.of(body): body for body in named})
@@ -103,7 +116,7 @@ class World:
     def shows(self, obj: Manifest, body: Manifest) -> bool:
         """Return whether a live look at `obj` would show `body`."""
         relevant = self._kinds[obj["kind"]].relevant
-        if body["kind"] in relevant.whole_namespace:
+        if body["kind"] in (*relevant.whole_namespace, *relevant.looked_up(obj)):
             return True
         tags = body["metadata"].get("labels") or {}
         ours = tags.get(MANAGED_BY) == FIELD_MANAGER
@@ -128,10 +141,14 @@ class World:
         key = ObjectKey.of(body)
         if key.kind in self._kinds:
             yield key
+        if key.kind == NODE:
+            for pod in self._cache.everywhere("Pod"):
+                if node_of(pod) == key.name:
+                    yield from self.woken_by(pod)
         tags = body["metadata"].get("labels") or {}
         for name, kind in self._kinds.items():
-            if key.kind in kind.relevant.by_label and kind.relevant.label in tags:
-                yield ObjectKey(name, key.namespace, tags[kind.relevant.label])
+            for named in _named_by(tags, key.kind, kind.relevant):
+                yield ObjectKey(name, key.namespace, named)
             if key.kind in kind.relevant.whole_namespace:
                 for owner in self._cache.all(name, key.namespace):
                     if _share_a_model(body, owner):
@@ -143,9 +160,20 @@ class World:
                 if (body["metadata"].get("labels") or {}).get(relevant.label) == key.name:
                     yield body
 
-    def _whole(self, namespace: str, relevant: Relevant) -> Iterator[Manifest]:
-        for kind in relevant.whole_namespace:
+    def _nodes(self, bodies: Iterable[Manifest], relevant: Relevant) -> list[ObjectKey]:
+        wanted = relevant.nodes and self._watch_nodes
+        names = nodes_under(bodies) if wanted else set()
+        return [ObjectKey(NODE, "", name) for name in sorted(names)]
+
+    def _whole(self, namespace: str, kinds: Iterable[str]) -> Iterator[Manifest]:
+        for kind in kinds:
             yield from self._cache.all(kind, namespace)
+
+
+def _named_by(tags: Mapping[str, str], kind: str, relevant: Relevant) -> Iterator[str]:
+    """Yield the names of those that an object with these labels belongs to."""
+    labels = [relevant.label] if kind in relevant.by_label else []
+    yield from (tags[label] for label in (*labels, relevant.wakes_by) if label in tags)
 
 
 def _named_keys(obj: Manifest, relevant: Relevant) -> list[ObjectKey]:

@@ -146,6 +146,15 @@ REQUESTS = (
         honest_request=create("trainingruns", a_run(metadata={"labels": {
             "app.kubernetes.io/managed-by": "kustomize"}})),
     ),
+    Attack(
+        title="a run that poses as a sweep's trial",
+        request=create("trainingruns", a_run(metadata={"ownerReferences": [{
+            "apiVersion": "comal.dev/v1alpha1", "kind": "TrainingRun", "name": "run",
+            "uid": "0c0c", "controller": True}]})),
+        held=TRAIN,
+        says="metadata.ownerReferences may name a comal.dev object only on what the operator makes",
+        honest_request=create("trainingruns", a_run()),
+    ),
 )  # fmt: skip
 
 _OWNED: dict[str, Any] = {

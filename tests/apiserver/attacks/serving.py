@@ -60,6 +60,16 @@ def _changing(title: str, request: Request) -> Attack:
     )
 
 
+def _attaching(title: str, right: str, what: str, **attach: object) -> Attack:
+    return Attack(
+        title=title,
+        request=create("modeldeployments", a_deployment(traffic={"attach": attach})),
+        held=SERVE,
+        says=f"you (mallory) may not create {what}",
+        honest_rights=(right,),
+    )
+
+
 def _reading(title: str, request: Request, right: str, what: str) -> Attack:
     return Attack(
         title=title,
@@ -105,6 +115,33 @@ ENDPOINTS = (
         patch("modeldeployments", "diabetes", {"spec": {"predictor": {"env": [secret("hook")]}}}),
         "get secrets:hook",
         "secrets/hook",
+    ),
+    _reading(
+        "somebody else's Secret as the keys of an endpoint",
+        create(
+            "modeldeployments",
+            a_deployment(access={"auth": "Keys", "keys": {"secretName": "hook"}}),
+        ),
+        "get secrets:hook",
+        "secrets/hook",
+    ),
+    _reading(
+        "somebody else's certificate on an endpoint",
+        create("modeldeployments", a_deployment(access={"tls": {"secretName": "hook"}})),
+        "get secrets:hook",
+        "secrets/hook",
+    ),
+    _attaching(
+        "an Ingress by someone who may make none",
+        "create ingresses.networking.k8s.io",
+        "ingresses",
+        ingress={"host": "score.example.com"},
+    ),
+    _attaching(
+        "an HTTPRoute by someone who may make none",
+        "create httproutes.gateway.networking.k8s.io",
+        "httproutes",
+        parentRefs=[{"name": "public"}],
     ),
     Attack(
         title="a scorer under a service account",

@@ -121,6 +121,13 @@ READING = (
         "persistentvolumeclaims/disk",
     ),
     Attack(
+        title="data from the claim of somebody else",
+        request=create("trainingruns", a_run(data=[{"name": "a", "uri": "pvc://disk/x.csv"}])),
+        held=(*TRAIN, "get persistentvolumeclaims:mine"),
+        says="which spec.data with pvc:// would read for you",
+        honest_request=create("trainingruns", a_run(data=[{"name": "a", "uri": "https://x/y"}])),
+    ),
+    Attack(
         title="a ninth Secret, where the checks end",
         request=create("trainingruns", a_run(a_step(*_EIGHT, secret("ninth", "NINTH")))),
         held=(*TRAIN, *_READ_EIGHT, "get secrets:ninth"),

@@ -63,7 +63,8 @@ class Controllers:
             self._spawn(self._cluster.merge(body, {"metadata": {"finalizers": None}}))
         if kind in ("Deployment", "Pod", "Service"):
             self._sync_soon("Deployment", self._sync_deployments())
-        if kind in ("Pod", "Service"):
+        # Its own slices too: one that was made late must still get the endpoints of now.
+        if kind in ("Pod", "Service", "EndpointSlice"):
             self._sync_soon("EndpointSlice", self._sync_slices())
 
     def _start_job(self, job: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
@@ -16,11 +17,14 @@ _NOW = "2026-01-01T00:00:00Z"
 
 @dataclass(frozen=True)
 class Ending:
-    """How a step's container ends; one that `stays` runs until its Job is deleted."""
+    """How a step's container ends, after `lasts` seconds; one that `stays`, when its Job goes."""
 
     exit_code: int = 0
     message: str = ""
     stays: bool = False
+    lasts: float = 0.0
+    disrupted: bool = False
+    """Whether its Pod was evicted, as the Job's policy then says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +77,9 @@ async def carry_out_job(cluster: Cluster, job: Body, ending: Ending, attempt: in
         return
     await cluster.merge(job, {"status": _running(job)}, "status")
     if ending.stays:
-        await cluster.merge(pod, {"status": {"phase": "Running", "startTime": _NOW}}, "status")
+        await cluster.merge(pod, {"status": _running_pod(job)}, "status")
         return
+    await asyncio.sleep(ending.lasts)
     await cluster.merge(pod, {"status": _pod_status(job, ending)}, "status")
     await cluster.merge(job, {"status": _ended(job, ending)}, "status")
 
@@ -113,6 +118,26 @@ def controlled_by(owner: Mapping[str, Any]) -> Body:
     }
 
 
+def _running_pod(job: Body) -> Body:
+    """Return the status of a Pod whose containers run since the Job was made."""
+    running = {"startedAt": job["metadata"]["creationTimestamp"]}
+    return {
+        "phase": "Running",
+        "startTime": _NOW,
+        "containerStatuses": [
+            {
+                "name": container["name"],
+                "image": container["image"],
+                "imageID": "",
+                "ready": True,
+                "restartCount": 0,
+                "state": {"running": running},
+            }
+            for container in job["spec"]["template"]["spec"]["containers"]
+        ],
+    }
+
+
 def _pod_status(job: Body, ending: Ending) -> Body:
     terminated = {
         "exitCode": ending.exit_code,
@@ -145,9 +170,12 @@ def _ended(job: Body, ending: Ending) -> Body:
     first, last = ("SuccessCriteriaMet", "Complete")
     if ending.exit_code:
         first, last = "FailureTarget", "Failed"
+    why = {"reason": "Scripted", "message": ""}
+    if ending.disrupted:
+        said = "has condition DisruptionTarget matching FailJob rule at index 0"
+        why = {"reason": "PodFailurePolicy", "message": said}
     conditions = [
-        {"type": kind, "status": "True", "reason": "Scripted", "message": "", **_times(since)}
-        for kind in (first, last)
+        {"type": kind, "status": "True", **why, **_times(since)} for kind in (first, last)
     ]
     counts = {"failed": 1} if ending.exit_code else {"succeeded": 1, "completionTime": since}
     return {"active": 0, "ready": 0, "conditions": conditions, "terminating": 0, **counts}

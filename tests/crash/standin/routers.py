@@ -12,6 +12,7 @@ from typing import Any
 from comal_operator.core.names import LABEL_REVISION
 from comal_operator.core.plan import RouterVersions
 from comal_operator.core.serving.acknowledgement import traffic_of
+from comal_operator.core.serving.router import secret_name
 from crash.cluster import Mirror
 
 _ENDPOINTS = "endpoints.json"
@@ -21,8 +22,10 @@ class Routers:
     """All routers of a namespace, and watch over who is given traffic before they followed."""
 
     def __init__(self, mirror: Mirror, namespace: str, lag: float) -> None:
+        self._mirror = mirror
+        self._namespace = namespace
         self._lag = lag
-        self._written: list[tuple[float, str]] = []
+        self._written: dict[str, list[tuple[float, str]]] = {}
         self._shares: dict[str, dict[str, Decimal]] = {}
         self.overtaken: list[str] = []
         """Shares that rose before every router ran the last ones."""
@@ -34,19 +37,25 @@ class Routers:
 
     async def ask(self, question: RouterVersions) -> Mapping[str, str] | None:
         """Answer as that router does; None before it has any configuration."""
-        version = self._running(int(question.pod.rpartition("-")[2]))
+        pod = self._mirror.get("Pod", self._namespace, question.pod)
+        if pod is None:
+            return None
+        [secret] = [one["secret"] for one in pod["spec"]["volumes"] if "secret" in one]
+        version = self._running(int(question.pod.rpartition("-")[2]), secret["secretName"])
         return {"endpoints": version} if version else None
 
-    def _running(self, router: int) -> str | None:
+    def _running(self, router: int, secret: str) -> str | None:
         lag = self._lag * (1 + router)
-        old = [text for when, text in self._written if time.monotonic() - when >= lag]
+        written = self._written.get(secret, [])
+        old = [text for when, text in written if time.monotonic() - when >= lag]
         return old[-1] if old else None
 
     def _hear(self, event: Mapping[str, Any]) -> None:
         body = event["object"]
         if body["kind"] == "Secret" and _ENDPOINTS in (body.get("data") or {}):
             files = json.loads(base64.b64decode(body["data"][_ENDPOINTS]))
-            self._written.append((time.monotonic(), files["version_info"]))
+            written = self._written.setdefault(body["metadata"]["name"], [])
+            written.append((time.monotonic(), files["version_info"]))
         if body["kind"] == "ModelDeployment":
             self._judge_rise(body)
         if body["kind"] == "Deployment" and event["type"] == "MODIFIED":
@@ -57,8 +66,10 @@ class Routers:
         revision = deployment["metadata"]["labels"].get(LABEL_REVISION)
         if revision is None or deployment["spec"]["replicas"]:
             return
+        owner = deployment["metadata"]["ownerReferences"][0]
+        secret = secret_name({"metadata": owner})
         for router in range(2):
-            share = traffic_of(self._running(router) or "").get(revision, "0")
+            share = traffic_of(self._running(router, secret) or "").get(revision, "0")
             if Decimal(share):
                 self.overtaken.append(f"{revision} scaled to 0, router {router} sends {share} %")
 
@@ -77,7 +88,7 @@ class Routers:
         if not 0 < before.get(rising, Decimal(0)) < shares.get(rising, Decimal(0)):
             return
         for router in range(2):
-            runs = traffic_of(self._running(router) or "")
+            runs = traffic_of(self._running(router, secret_name(mdep)) or "")
             if Decimal(runs.get(rising, "0")) < before[rising]:
                 said = f"router {router} runs {runs} when {rising} rises from {before[rising]}"
                 self.overtaken.append(f"{said} to {shares[rising]}")

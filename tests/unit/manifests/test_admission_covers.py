@@ -19,6 +19,9 @@ JUDGED = {
         "steps.env.configMapKeyRef": "has(e.configMapKeyRef)",
     },
     "modeldeployments": {
+        "access.keys.secretName": "[object.spec.access.keys.secretName]",
+        "access.tls.secretName": "[object.spec.access.tls.secretName]",
+        "traffic.attach.ingress.tlsSecretName": "attach.ingress.tlsSecretName]",
         "predictor.env.secretKeyRef": "has(e.secretKeyRef)",
         "predictor.env.configMapKeyRef": "has(e.configMapKeyRef)",
     },

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from comal_operator.core.names import FIELD_MANAGER, MANAGED_BY, labels
+from comal_operator.core.training.objects import STEP
+from comal_operator.core.training.reporting import SERVICE
 from comal_operator.settings import read_settings
+from comal_trainer.contract.progress import PROGRESS_PORT
 from unit.manifests.built import Manifest, of_kind, one, pod_specs
 
 _CLUSTER_SCOPED = {
@@ -98,7 +101,7 @@ def test_selectors_find_the_operator(base: list[Manifest]) -> None:
     worn = one(base, "Deployment")["spec"]["template"]["metadata"]["labels"]
     selectors = [
         one(base, "Deployment")["spec"]["selector"]["matchLabels"],
-        one(base, "Service")["spec"]["selector"],
+        *(service["spec"]["selector"] for service in of_kind(base, "Service")),
         one(base, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
         one(base, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
     ]
@@ -114,6 +117,18 @@ def test_the_operator_may_ask_routers_for_statistics(base: list[Manifest]) -> No
     assert routers[0]["ports"] == [{"protocol": "TCP", "port": 9902}]
     selected = routers[0]["to"][0]["podSelector"]["matchLabels"]
     assert selected.items() <= labels("router").items()
+
+
+def test_every_replica_hears_the_steps_of_every_namespace(base: list[Manifest]) -> None:
+    service = one(base, "Service", SERVICE)
+    assert service["spec"]["clusterIP"] == "None"
+    assert [port["port"] for port in service["spec"]["ports"]] == [PROGRESS_PORT]
+    container = one(base, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert PROGRESS_PORT in [port["containerPort"] for port in container["ports"]]
+    ingress = one(base, "NetworkPolicy")["spec"]["ingress"]
+    (rule,) = (rule for rule in ingress if rule["ports"][0]["port"] == PROGRESS_PORT)
+    selected = rule["from"][0]["podSelector"]["matchLabels"]
+    assert selected.items() <= labels(STEP).items()
 
 
 def test_a_namespaced_installation_has_nothing_cluster_scoped(namespaced: list[Manifest]) -> None:

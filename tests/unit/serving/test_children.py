@@ -40,7 +40,8 @@ def pod_specs(world: ServingWorld) -> list[dict[str, Any]]:
     [
         {"replicas": 9},
         {"rollout": {"bake": "1h"}},
-        {"limits": {"timeout": "1s"}},
+        {"limits": {"timeout": "1s", "maxBody": "2Mi"}},
+        {"traffic": {"fallback": {"when": ["Unavailable", "ServerError"]}}},
         {"predictor": {"startupTimeout": "1h"}},
         {"predictor": {"env": [], "tolerations": [], "nodeSelector": {}}},
         {"model": {"name": "diabetes", "version": "1"}},
@@ -57,6 +58,7 @@ def test_the_same_revision(change: dict[str, Any]) -> None:
         {"image": "example.com/scorer:2"},
         {"predictor": {"env": [{"name": "X", "value": "1"}]}},
         {"predictor": {"resources": {"limits": {"memory": "1Gi"}}}},
+        {"limits": {"maxBody": "5Mi"}},
         {"predictor": {"nodeSelector": {"disk": "ssd"}}},
         {"predictor": {"tolerations": [{"operator": "Exists"}]}},
     ],

@@ -73,6 +73,17 @@ def test_a_kubelet_that_missed_the_word_is_told_again() -> None:
     assert stamps != again
 
 
+def test_a_start_is_timed_from_its_first_pods() -> None:
+    world = serving().add(version(2))
+    while "candidate" not in world.status:
+        world.step()
+    # The operator was away just as long as a start may take.
+    world.wait(700)
+    world.settle()
+    assert "rejected" not in world.status
+    assert world.status["candidate"]["modelVersion"] == "diabetes-v2"
+
+
 def test_the_former_revision_stays_warm_and_leaves_by_share_drain_and_scale() -> None:
     world = baking()
     former = world.status["previous"]["revision"]

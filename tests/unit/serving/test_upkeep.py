@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from comal_operator.core.plan import Apply, Create, Delete, RouterVersions, WriteStatus
+from comal_operator.core.plan import Apply, Create, Delete, WriteStatus
 from comal_operator.core.serving.acknowledgement import traffic_of
 from serving_moments import (
     course,
@@ -149,12 +149,54 @@ def test_the_first_writes_come_in_an_order_that_survives_any_crash() -> None:
         elif isinstance(action, (Create, WriteStatus, Delete)):
             told.append(type(action).__name__)
     assert told[0].startswith("ServiceAccount+NetworkPolicy+PodDisruptionBudget+Service")
-    assert told.index("Create") < told.index("WriteStatus") < told.index("Service+Deployment")
+    assert (
+        told.index("Create")
+        < told.index("WriteStatus")
+        < told.index("Service+PodDisruptionBudget+Deployment")
+    )
 
 
-def test_a_quiet_endpoint_is_asked_nothing() -> None:
+def test_a_quiet_endpoint_is_looked_at_when_something_stirs() -> None:
     world = serving()
-    assert not any(isinstance(one, RouterVersions) for one in world.plan().questions)
+    assert world.plan().actions == ()
+    assert world.plan().requeue_after is None
+
+
+@pytest.mark.parametrize("old", ["before", "with other shares"])
+def test_a_secret_that_was_written_late_is_written_again(old: str) -> None:
+    # By an operator that stood still between its look at the Lease and the write.
+    world = serving()
+    late = world.secret.partition(" #")[0] + " #01d01d01"
+    if old == "with other shares":
+        late = "01d01d01=100 #01d01d01"
+    right, world.secret = world.secret, late
+    for pod in world.routers():
+        world.runs[pod["metadata"]["name"]] = late
+    world.wait(300)
+    world.settle()
+    assert world.secret == right
+    assert set(world.runs.values()) == {right}
+    assert world.plan().actions == ()
+
+
+def test_routers_that_do_not_follow_are_told_ever_more_rarely() -> None:
+    world = serving()
+    world.lazy = True
+    world.runs = dict.fromkeys(world.runs, "01d01d01=100 #01d01d01")
+    before = len(world.written)
+    world.settle(600)
+    secrets = [
+        one
+        for one in world.written[before:]
+        if isinstance(one, Apply) and one.manifests[0]["kind"] == "Secret"
+    ]
+    assert 2 <= len(secrets) <= 60
+
+
+def test_a_silent_router_of_a_quiet_endpoint_is_left_alone() -> None:
+    world = serving()
+    world.silent = {pod["metadata"]["name"] for pod in world.routers()}
+    assert world.plan().actions == ()
     assert world.plan().requeue_after is None
 
 

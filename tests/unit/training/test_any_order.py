@@ -11,9 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from comal_operator.core.training.steps import ENDS
 from make import a_gated_run, a_registry, a_version, conditions, ended_job
-from training_world import ANSWERS, World
+from training_world import ANSWERS, World, step_of
 
 STEPS = ("prepare", "train", "evaluate")
+FAILURES, INTERRUPTIONS = 1, 2
+RETRY = {"failures": FAILURES, "interruptions": INTERRUPTIONS}
 
 
 class Cluster(RuleBasedStateMachine):
@@ -30,7 +32,9 @@ class Cluster(RuleBasedStateMachine):
         modes = ["ReadWriteMany" if many else "ReadWriteOnce"]
         run = a_gated_run()
         after: list[dict[str, Any]] = [{"after": []}, {"after": []}, {"after": list(STEPS[:2])}]
-        run["spec"]["steps"] = [{"name": n, **a} for n, a in zip(STEPS, after, strict=True)]
+        run["spec"]["steps"] = [
+            {"name": n, "retry": RETRY, **a} for n, a in zip(STEPS, after, strict=True)
+        ]
         run["spec"]["workspace"] = {"accessModes": modes}
         self.world.add(run, a_registry())
 
@@ -46,13 +50,14 @@ class Cluster(RuleBasedStateMachine):
     def look_until_silent(self) -> None:
         self.world.settle()
 
-    @rule(data=st.data(), good=st.integers(0, 9))
-    def a_job_ends(self, data: st.DataObject, good: int) -> None:
+    @rule(data=st.data(), good=st.integers(0, 9), code=st.sampled_from((1, 64)))
+    def a_job_ends(self, data: st.DataObject, good: int, code: int) -> None:
         running = [n for (k, n), job in self.world.objects.items() if k == "Job" and not _end(job)]
         if running:
             job = self.world.objects["Job", data.draw(st.sampled_from(sorted(running)))]
-            step = job["metadata"]["name"].removeprefix("diabetes-").rpartition("-")[0]
-            self.world.end(step, code=0 if good or step in ANSWERS else 1)
+            step = step_of(job["metadata"]["name"], *STEPS, *ANSWERS)
+            assert step is not None
+            self.world.end(step, code=0 if good or step in ANSWERS else code)
 
     @rule(data=st.data())
     def a_job_is_deleted(self, data: st.DataObject) -> None:
@@ -60,10 +65,9 @@ class Cluster(RuleBasedStateMachine):
         if not jobs:
             return
         name = data.draw(st.sampled_from(jobs))
-        step = name.removeprefix("diabetes-").rpartition("-")[0]
-        states = {s["name"]: s["state"] for s in self.world.status().get("steps", ())}
-        if states.get(step) not in ENDS:
-            self.lost[step] += 1
+        known = {s.get("job"): s for s in self.world.status().get("steps", ())}
+        if name not in known or known[name]["state"] not in (*ENDS, "Pending"):
+            self.lost[name] += 1
         job = self.world.objects.pop(("Job", name))
         self.world._collect_garbage(job["metadata"]["uid"])
 
@@ -96,9 +100,25 @@ class Cluster(RuleBasedStateMachine):
     def nothing_trains_twice(self) -> None:
         made = Counter(name for kind, name in self.world.made if kind == "Job")
         for name, times in made.items():
-            step = name.removeprefix("diabetes-").rpartition("-")[0]
-            if step in STEPS:
-                assert times <= 1 + self.lost[step]
+            if step_of(name, *STEPS):
+                assert times <= 1 + self.lost[name]
+
+    @invariant()
+    def budgets_hold(self) -> None:
+        for step in self.world.status().get("steps", ()):
+            over = step["state"] == "Failed"
+            assert step.get("failures", 0) <= FAILURES + over
+            assert step.get("interruptions", 0) <= INTERRUPTIONS + over
+
+    @invariant()
+    def attempts_follow_one_another(self) -> None:
+        live = Counter(
+            step_of(name, *STEPS)
+            for (kind, name), job in self.world.objects.items()
+            if kind == "Job" and not _end(job)
+        )
+        live.pop(None, None)
+        assert all(number == 1 for number in live.values())
 
     @invariant()
     def nothing_is_registered_twice(self) -> None:

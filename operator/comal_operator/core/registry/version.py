@@ -11,7 +11,7 @@ from comal_operator.core.conditions import condition, find, merge, timestamp
 from comal_operator.core.plan import Manifest, Plan, Ref, Seen, Settings, WriteStatus
 from comal_operator.core.reasons import VersionReason
 from comal_operator.core.registry.relevant import MODEL_VERSION as RELEVANT
-from comal_operator.core.training.gate import short
+from comal_operator.core.training.verdict import short
 
 __all__ = ["RELEVANT", "alias_holder", "plan_model_version"]
 

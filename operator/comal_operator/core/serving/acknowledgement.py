@@ -11,6 +11,7 @@ STATS_PORT: Final = 9902
 VERSIONS_PATH: Final = "/stats?type=TextReadouts&filter=version_text"
 
 SCORING_CLUSTER: Final = "scoring"
+MIRROR_CLUSTER: Final = "mirror"
 SCORING_ROUTES: Final = "scoring"
 
 _SOURCES: Final = {
@@ -40,7 +41,12 @@ def parse_router_versions(text: str) -> dict[str, str]:
 def acknowledged_traffic(versions: Mapping[str, str] | None) -> dict[str, str] | None:
     """Return percent by revision as the router runs it, or None if it did not say."""
     text = (versions or {}).get("endpoints")
-    return None if text is None else traffic_of(text)
+    if text is None:
+        return None
+    traffic = traffic_of(text)
+    routes = (versions or {}).get("routes", "")
+    # Each file is followed by itself: until both have arrived, nothing is said.
+    return traffic if " #" not in routes or traffic_of(routes) == traffic else None
 
 
 def traffic_text(traffic: Mapping[str, str], content: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from comal_operator.core.plan import Manifest, Plan, Seen, Settings
+from comal_operator.core.serving.analysis import has_errors
 from comal_operator.core.serving.looked import Looked, look
 from comal_operator.core.serving.relevant import RELEVANT
-from comal_operator.core.serving.rollout import drained, is_due, next_moment
+from comal_operator.core.serving.rollout import drained, next_moment
 from comal_operator.core.serving.status import status_of, write_if_new
 from comal_operator.core.serving.upkeep import Upkeep
 from comal_operator.core.serving.verdict import verdict_on
@@ -15,6 +17,9 @@ from comal_operator.core.serving.verdict import verdict_on
 __all__ = ["RELEVANT", "plan_model_deployment"]
 
 _SOON = timedelta(milliseconds=10)
+_EACH_SECOND = timedelta(seconds=1)
+_QUICK = timedelta(milliseconds=250)
+_UNHURRIED = timedelta(seconds=5)
 
 
 def plan_model_deployment(mdep: Manifest, seen: Seen, *, now: datetime, settings: Settings) -> Plan:
@@ -34,27 +39,47 @@ def plan_model_deployment(mdep: Manifest, seen: Seen, *, now: datetime, settings
     upkept = upkeep.actions(now)
     if upkept:
         return Plan(actions=(*upkept, *status))
-    if _must_ask(looked, now) and looked.told is None:
-        return Plan(questions=looked.routers.questions(), requeue_after=looked.patience(now))
+    unseen = upkeep.ways_in.questions()
+    if unseen:
+        return Plan(questions=unseen)
+    must_ask = _must_ask(looked, now)
+    if looked.told is None and (must_ask or looked.routers.ready):
+        # At rest too: what is in the Secret shows only in what the routers run.
+        again = looked.patience(now) if must_ask else None
+        return Plan(questions=looked.routers.questions(), requeue_after=again)
     late = (*upkeep.tell_again(now), *upkeep.retirements(now), *upkeep.history())
-    return Plan(actions=(*late, *status), requeue_after=_again(looked, now))
+    return Plan(actions=(*late, *status), requeue_after=_again(looked, upkeep, now))
 
 
 def _must_ask(looked: Looked, now: datetime) -> bool:
-    """Return whether anything hangs on what the routers run."""
+    """Return whether anything hangs on what the routers run and count."""
     memory, schedule = looked.memory, looked.schedule
     return (
         not memory.is_acknowledged
         or bool(drained(memory, schedule, now))
-        or is_due(memory, looked.revisions, schedule, now)
+        or memory.weight is not None
     )
 
 
-def _again(looked: Looked, now: datetime) -> timedelta | None:
+def _again(looked: Looked, upkeep: Upkeep, now: datetime) -> timedelta | None:
     """Return when to look again without being woken."""
-    moment = next_moment(looked.memory, looked.schedule, looked.revisions, now)
-    again = None if moment is None else max(moment - now, _SOON)
+    moment = next_moment(looked.memory, looked.sight)
+    times = [] if moment is None else [max(moment - now, _SOON)]
     if _must_ask(looked, now) and (looked.routers.ready or looked.routers.leaving):
-        patience = looked.patience(now)
-        return patience if again is None else min(patience, again)
-    return again
+        times.append(_watch(looked) or looked.patience(now))
+    elif upkeep.behind:
+        times.append(upkeep.pause(now))
+    return min(times, default=None)
+
+
+def _watch(looked: Looked) -> timedelta | None:
+    """Return how often the counters are read; None if something else decides when to look.
+
+    Each second while a candidate has live requests, and at once again when one has failed.
+    """
+    memory = looked.memory
+    if memory.weight is None or not memory.is_acknowledged:
+        return None
+    if not (Decimal(memory.weight) or memory.shadow):
+        return _UNHURRIED
+    return _QUICK if has_errors(memory, looked.sight) else _EACH_SECOND

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from comal_operator.core.serving.acknowledgement import SCORING_CLUSTER
+from comal_operator.core.serving.acknowledgement import MIRROR_CLUSTER, SCORING_CLUSTER
+from comal_operator.core.serving.handling import Handling
 
 _TYPE = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 # The finest share is a thousandth of a percent, and weights are whole numbers.
@@ -26,6 +27,10 @@ class Backend:
     percent: str
     """Its share; 0 stands by in case all others die."""
     addresses: tuple[Address, ...]
+    role: str = ""
+    """What it is to the endpoint: see `handling.Role`."""
+    model_version: str = ""
+    """For the log."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Routing:
     last_resort: Address | None
     """The stable revision's ClusterIP: it outlives every Pod address that we wrote down."""
     timeout_seconds: float
+    handling: Handling = field(default_factory=Handling)
 
     @property
     def traffic(self) -> Mapping[str, str]:
@@ -51,16 +57,14 @@ def load_assignment(routing: Routing) -> dict[str, Any]:
     next priority only when a whole priority is dead. Numbers must not skip.
     """
     serving = [
-        _locality(one.revision, one.addresses, int(Decimal(one.percent) * _WEIGHTS_PER_PERCENT))
+        _revision(one, int(Decimal(one.percent) * _WEIGHTS_PER_PERCENT))
         for one in routing.backends
         if Decimal(one.percent) > 0 and one.addresses
     ]
     standing_by = [
-        _locality(one.revision, one.addresses, 1)
-        for one in routing.backends
-        if Decimal(one.percent) == 0 and one.addresses
+        _revision(one, 1) for one in routing.backends if Decimal(one.percent) == 0 and one.addresses
     ]
-    last = [_locality("last-resort", [routing.last_resort], 1)] if routing.last_resort else []
+    last = [_last_resort(routing.last_resort)] if routing.last_resort else []
     ranks = [rank for rank in (serving, standing_by, last) if rank]
     return {
         "@type": _TYPE,
@@ -74,12 +78,44 @@ def load_assignment(routing: Routing) -> dict[str, Any]:
     }
 
 
-def _locality(zone: str, addresses: Iterable[Address], weight: int) -> dict[str, Any]:
+def mirror_assignment(routing: Routing) -> dict[str, Any]:
+    """Return the endpoints that get copies; there is always such a resource, Envoy waits for it."""
+    mirror = routing.handling.mirror
+    copied = [
+        _revision(one, 1)
+        for one in routing.backends
+        if mirror is not None and one.revision == mirror.revision and one.addresses
+    ]
+    return {"@type": _TYPE, "cluster_name": MIRROR_CLUSTER, "endpoints": copied}
+
+
+def _revision(backend: Backend, weight: int) -> dict[str, Any]:
+    facts = {
+        # What routes and repeats choose by.
+        "envoy.lb": {"revision": backend.revision, "role": backend.role},
+        "comal": {"revision": backend.revision, "modelVersion": backend.model_version},
+    }
+    return _locality(backend.revision, backend.addresses, weight, facts)
+
+
+def _last_resort(address: Address) -> dict[str, Any]:
+    facts = {"comal": {"revision": "last-resort", "modelVersion": ""}}
+    return _locality("last-resort", [address], 1, facts)
+
+
+def _locality(
+    zone: str, addresses: Iterable[Address], weight: int, facts: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         "locality": {"zone": zone},
         "load_balancing_weight": weight,
         "lb_endpoints": [
-            {"endpoint": {"address": {"socket_address": {"address": address, "port_value": port}}}}
+            {
+                "endpoint": {
+                    "address": {"socket_address": {"address": address, "port_value": port}}
+                },
+                "metadata": {"filter_metadata": facts},
+            }
             for address, port in addresses
         ],
     }

@@ -13,17 +13,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from comal_operator.core.names import short_hash
-from comal_operator.core.serving.acknowledgement import SCORING_CLUSTER, traffic_text
-from comal_operator.core.serving.endpoints import Routing, load_assignment
+from comal_operator.core.serving.acknowledgement import (
+    MIRROR_CLUSTER,
+    SCORING_CLUSTER,
+    traffic_text,
+)
+from comal_operator.core.serving.endpoints import (
+    Routing,
+    load_assignment,
+    mirror_assignment,
+)
 from comal_operator.core.serving.listeners import (
     ADMIN_CLUSTER,
     Places,
     listeners,
-    route_configuration,
     watched,
 )
+from comal_operator.core.serving.repeats import marked_answers
+from comal_operator.core.serving.routes import route_configuration
+from comal_operator.core.serving.transport import TLS_FILE, certificate
 
 BOOTSTRAP = "bootstrap.json"
+MIRROR_FILE = "mirror.json"
+FILES = ("listeners.json", "routes.json", "clusters.json", "endpoints.json", MIRROR_FILE, TLS_FILE)
 _TYPE = "type.googleapis.com/envoy"
 # Overload is the scorer's business, which answers 503 at once. Above all three retries at a time,
 # Envoy's default, turn a dead revision into failed calls.
@@ -39,6 +51,8 @@ class RouterConfig:
     """Text by file name."""
     version: str
     """Hash of all files but the bootstrap: what the routers have to follow."""
+    endpoints: str
+    """What a router says of its endpoints once it runs these."""
     bootstrap: str
     """Hash of what Envoy reads only when it starts."""
 
@@ -46,14 +60,23 @@ class RouterConfig:
 def router_config(routing: Routing, places: Places) -> RouterConfig:
     """Return the files for `routing`; equal values give equal files."""
     bodies: dict[str, Sequence[Mapping[str, Any]]] = {
-        "listeners.json": listeners(places),
-        "routes.json": [route_configuration(routing.name, routing.timeout_seconds)],
-        "clusters.json": [_scoring_cluster(places), _admin_cluster(places)],
+        "listeners.json": listeners(places, routing),
+        "routes.json": [route_configuration(routing)],
+        "clusters.json": [
+            _scoring_cluster(places),
+            _mirror_cluster(places),
+            _admin_cluster(places),
+        ],
+        # One cluster a file: Envoy takes no other.
         "endpoints.json": [load_assignment(routing)],
+        MIRROR_FILE: [mirror_assignment(routing)],
+        TLS_FILE: [certificate(places.tls_folder)],
     }
     versions = {name: short_hash(body) for name, body in bodies.items()}
     # A router's answer shows the shares it runs, not only whether they are the newest.
-    versions["endpoints.json"] = traffic_text(routing.traffic, versions["endpoints.json"])
+    # Routes name revisions too, so what both say alike is what it runs.
+    for name in ("endpoints.json", "routes.json"):
+        versions[name] = traffic_text(routing.traffic, versions[name])
     files = {
         name: _text({"version_info": versions[name], "resources": body})
         for name, body in bodies.items()
@@ -62,6 +85,7 @@ def router_config(routing: Routing, places: Places) -> RouterConfig:
     return RouterConfig(
         files={BOOTSTRAP: bootstrap, **files},
         version=short_hash(versions),
+        endpoints=versions["endpoints.json"],
         bootstrap=short_hash(bootstrap),
     )
 
@@ -81,7 +105,13 @@ def _bootstrap(places: Places) -> dict[str, Any]:
     }
     return {
         # Without a zone of its own Envoy keeps no counters by locality, that is by revision.
-        "node": {"id": "router", "cluster": "comal", "locality": {"zone": "router"}},
+        "node": {
+            "id": "router",
+            "cluster": "comal",
+            "locality": {"zone": "router"},
+            # Routers of an older operator, whose folder lacks files, are replaced.
+            "metadata": {"files": sorted(FILES)},
+        },
         # A socket in the Pod's own /tmp: whoever reaches it may stop the router.
         "admin": {"address": {"pipe": {"path": places.admin_socket, "mode": 0o600}}},
         "dynamic_resources": {
@@ -111,11 +141,35 @@ def _scoring_cluster(places: Places) -> dict[str, Any]:
             # By default Envoy tells its threads of a death up to a second later.
             "update_merge_window": "0s",
         },
+        # For requests that name a revision, or that a rule gives to one.
+        "lb_subset_config": {
+            "fallback_policy": "ANY_ENDPOINT",
+            "subset_selectors": [{"keys": ["revision"], "fallback_policy": "NO_FALLBACK"}],
+            "locality_weight_aware": True,
+            "metadata_fallback_policy": "FALLBACK_LIST",
+        },
+        "typed_extension_protocol_options": marked_answers(),
         # Weight 0 means none: by default Envoy keeps removed endpoints while they are healthy.
         "ignore_health_on_host_removal": True,
         "circuit_breakers": {"thresholds": [everything]},
         "health_checks": [_health_check()],
         "outlier_detection": _outlier_detection(),
+    }
+
+
+def _mirror_cluster(places: Places) -> dict[str, Any]:
+    """Return where copies go: counted by revision like all requests, and hurting nobody.
+
+    Without checks of its own: a copy that nobody answers costs nothing.
+    """
+    return {
+        "@type": f"{_TYPE}.config.cluster.v3.Cluster",
+        "name": MIRROR_CLUSTER,
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": watched(places, MIRROR_FILE)},
+        "connect_timeout": "0.5s",
+        "lb_policy": "ROUND_ROBIN",
+        "ignore_health_on_host_removal": True,
     }
 
 

@@ -8,6 +8,7 @@ from comal_operator.core.plan import Manifest
 ROUTER = "router"
 SCORER = "scorer"
 ENDPOINT = "endpoint"
+SMOKE = "smoke"
 
 
 def serving_labels(mdep: Manifest, component: str) -> dict[str, str]:

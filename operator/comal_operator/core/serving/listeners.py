@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from comal_operator.core.serving.acknowledgement import (
-    SCORING_CLUSTER,
-    SCORING_ROUTES,
-    STATS_PORT,
-)
+from comal_operator.core.serving.acknowledgement import SCORING_ROUTES, STATS_PORT
+from comal_operator.core.serving.endpoints import Routing
+from comal_operator.core.serving.keys import key_filters
+from comal_operator.core.serving.replies import local_replies
+from comal_operator.core.serving.tracing import access_log, trace_context
+from comal_operator.core.serving.transport import TLS_FILE, transport_socket
 
 ADMIN_CLUSTER = "admin"
 SCORING_PORT = 8080
@@ -18,12 +19,6 @@ SCORING_PORT = 8080
 # load follows when routers come.
 CALLER_CONNECTION_SECONDS = 10
 SHOWN_PATHS = ("/stats", "/stats/prometheus", "/clusters", "/ready")
-# As large as the largest request that the scorer takes: only what is kept can be sent again.
-_REPEATABLE_BODY = 4 * 1024 * 1024
-# Enough for two Pods of the candidate and two of the stable revision that die together; after
-# that the next priority is tried.
-_TRIES_PER_PRIORITY = 4
-_RETRIES = 8
 
 _TYPE = "type.googleapis.com/envoy"
 _HTTP = f"{_TYPE}.extensions.filters"
@@ -34,6 +29,8 @@ class Places:
     """Where a router finds its files and listens; the defaults are those in its Pod."""
 
     folder: str = "/etc/comal/router"
+    keys_folder: str = "/etc/comal/keys"
+    tls_folder: str = "/etc/comal/tls"
     admin_socket: str = "/tmp/envoy-admin.sock"  # noqa: S108 - the Pod's own, nobody else's
     address: str = "0.0.0.0"  # noqa: S104 - the Pod's
     scoring_port: int = SCORING_PORT
@@ -46,12 +43,16 @@ def watched(places: Places, file: str) -> dict[str, Any]:
     return {"path_config_source": source, "resource_api_version": "V3"}
 
 
-def listeners(places: Places) -> Sequence[Mapping[str, Any]]:
-    """Return the listeners' resources."""
-    return [_scoring(places), _statistics(places)]
+def listeners(places: Places, routing: Routing) -> Sequence[Mapping[str, Any]]:
+    """Return the listeners' resources.
+
+    They follow what the spec says of all requests; a change of shares leaves them as they are, and
+    with them the callers' connections.
+    """
+    return [_scoring(places, routing), _statistics(places)]
 
 
-def _scoring(places: Places) -> dict[str, Any]:
+def _scoring(places: Places, routing: Routing) -> dict[str, Any]:
     manager = {
         "rds": {
             "route_config_name": SCORING_ROUTES,
@@ -65,6 +66,8 @@ def _scoring(places: Places) -> dict[str, Any]:
         "generate_request_id": True,
         "preserve_external_request_id": True,
         "request_headers_timeout": "10s",
+        # Of the whole request: who sends it slower is told 408.
+        "request_timeout": f"{routing.timeout_seconds:g}s",
         "stream_idle_timeout": "300s",
         "common_http_protocol_options": {
             "idle_timeout": "300s",
@@ -73,8 +76,23 @@ def _scoring(places: Places) -> dict[str, Any]:
         },
         # Told with an answer, never by closing under a request that is on its way.
         "http1_safe_max_connection_duration": True,
+        "access_log": access_log(routing.name),
+        "local_reply_config": local_replies(routing.timeout_seconds, routing.handling.body_bytes),
     }
-    return _listener(places, SCORING_ROUTES, places.scoring_port, manager)
+    keys = key_filters(places.keys_folder) if routing.handling.has_keys else []
+    filters = [trace_context(), *keys, _body_limit(routing.handling.body_bytes)]
+    found = _listener(places, SCORING_ROUTES, places.scoring_port, manager, filters)
+    if routing.handling.has_tls:
+        found["filter_chains"][0]["transport_socket"] = transport_socket(watched(places, TLS_FILE))
+    return found
+
+
+def _body_limit(size: int) -> dict[str, Any]:
+    limit = f"{_HTTP}.http.body_size_limit.v3.BodySizeLimit"
+    return {
+        "name": "envoy.filters.http.body_size_limit",
+        "typed_config": {"@type": limit, "max_request_bytes": size},
+    }
 
 
 def _statistics(places: Places) -> dict[str, Any]:
@@ -89,7 +107,13 @@ def _statistics(places: Places) -> dict[str, Any]:
     return _listener(places, "statistics", places.stats_port, manager)
 
 
-def _listener(places: Places, name: str, port: int, manager: Mapping[str, Any]) -> dict[str, Any]:
+def _listener(
+    places: Places,
+    name: str,
+    port: int,
+    manager: Mapping[str, Any],
+    filters: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     router = {
         "name": "envoy.filters.http.router",
         # No x-envoy-… headers on answers: callers need not know what routes them.
@@ -101,7 +125,7 @@ def _listener(places: Places, name: str, port: int, manager: Mapping[str, Any]) 
     connection = {
         "@type": f"{_HTTP}.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": name,
-        "http_filters": [router],
+        "http_filters": [*filters, router],
         **manager,
     }
     http = {"name": "envoy.filters.network.http_connection_manager", "typed_config": connection}
@@ -110,55 +134,4 @@ def _listener(places: Places, name: str, port: int, manager: Mapping[str, Any]) 
         "name": name,
         "address": {"socket_address": {"address": places.address, "port_value": port}},
         "filter_chains": [{"filters": [http]}],
-    }
-
-
-def route_configuration(endpoint: str, timeout_seconds: float) -> dict[str, Any]:
-    """Return the routes' one resource."""
-    route = {
-        "cluster": SCORING_CLUSTER,
-        "timeout": f"{timeout_seconds:g}s",
-        "retry_policy": _retry_policy(),
-    }
-    host = {
-        "name": endpoint,
-        "domains": ["*"],
-        "request_body_buffer_limit": _REPEATABLE_BODY,
-        "routes": [{"match": {"prefix": "/"}, "route": route}],
-    }
-    return {
-        "@type": f"{_TYPE}.config.route.v3.RouteConfiguration",
-        "name": SCORING_ROUTES,
-        "virtual_hosts": [host],
-    }
-
-
-def _retry_policy() -> dict[str, Any]:
-    """Return what is tried again: requests that nobody answered.
-
-    Never an answer with 5xx. Repeating those would hide a failing revision's errors by doubling its
-    work, and 503 is how a scorer says that it has too much.
-    """
-    previous = f"{_TYPE}.extensions.retry"
-    return {
-        "retry_on": "connect-failure,refused-stream,reset",
-        "num_retries": _RETRIES,
-        "retry_back_off": {"base_interval": "0.002s", "max_interval": "0.02s"},
-        "retry_host_predicate": [
-            {
-                "name": "envoy.retry_host_predicates.previous_hosts",
-                "typed_config": {
-                    "@type": f"{previous}.host.previous_hosts.v3.PreviousHostsPredicate"
-                },
-            }
-        ],
-        "host_selection_retry_max_attempts": 5,
-        # All of a priority may have died at once, before Envoy has found out.
-        "retry_priority": {
-            "name": "envoy.retry_priorities.previous_priorities",
-            "typed_config": {
-                "@type": f"{previous}.priority.previous_priorities.v3.PreviousPrioritiesConfig",
-                "update_frequency": _TRIES_PER_PRIORITY,
-            },
-        },
     }

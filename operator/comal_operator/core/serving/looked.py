@@ -10,6 +10,7 @@ from comal_operator.api.model_deployment import ModelDeployment, ModelDeployment
 from comal_operator.core.children import is_ours
 from comal_operator.core.conditions import find, parse_timestamp
 from comal_operator.core.plan import Manifest, Seen
+from comal_operator.core.serving.autoscaling import with_capacity
 from comal_operator.core.serving.memory import Memory, recovered, remembered
 from comal_operator.core.serving.observed import (
     RevisionSeen,
@@ -17,16 +18,21 @@ from comal_operator.core.serving.observed import (
     see_revisions,
     see_routers,
 )
+from comal_operator.core.serving.profile import sized
+from comal_operator.core.serving.requests import request_of
 from comal_operator.core.serving.resolution import (
     Resolved,
     Unresolved,
+    newer_than,
     requested,
     resolve,
 )
 from comal_operator.core.serving.revision import Snapshot, revision_name, snapshots
-from comal_operator.core.serving.rollout import Target, advance
+from comal_operator.core.serving.rollout import advance
 from comal_operator.core.serving.router import TRAFFIC_ANNOTATION, router_name
 from comal_operator.core.serving.schedule import Schedule
+from comal_operator.core.serving.sight import Sight, Target
+from comal_operator.core.serving.smoke import smoke_result
 
 _ASK_AGAIN = timedelta(seconds=1)
 _ASK_AGAIN_AT_LAST = timedelta(seconds=30)
@@ -41,6 +47,8 @@ class Looked:
     model: Resolved | Unresolved
     revision: str | None
     """The revision that the spec wants; None while its model is unknown."""
+    newer: str | None
+    """The ModelVersion that the spec means by now, where autoUpdate: false keeps another."""
     snapshots: Mapping[str, Snapshot]
     revisions: Mapping[str, RevisionSeen]
     routers: RoutersSeen
@@ -48,11 +56,16 @@ class Looked:
     """Whether callers have the one name that leads to the routers."""
     told: list[Mapping[str, str] | None] | None
     """What each router that callers reach runs (None: silent); None if not all were asked yet."""
-    schedule: Schedule
+    sight: Sight
     before: Memory
     """What the last look wrote down."""
     memory: Memory
     """What this look has to write down before it does anything."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """The spec's rollout, parsed."""
+        return self.sight.schedule
 
     @property
     def has_news(self) -> bool:
@@ -76,36 +89,44 @@ class Looked:
 def look(mdep: Manifest, seen: Seen, now: datetime) -> Looked:
     """Return what one look finds; raise ValidationError for a body that does not parse."""
     parsed = ModelDeployment.model_validate(mdep)
-    spec, status = parsed.spec, parsed.status
-    model = resolve(spec.model, seen, status.resolved)
+    status = parsed.status
+    model, spec = sized(resolve(parsed.spec.model, seen, status.resolved), parsed.spec, seen)
     revision = revision_name(model, spec) if isinstance(model, Resolved) else None
     known = snapshots(mdep, seen)
     revisions = see_revisions(mdep, seen)
     routers = see_routers(seen, now)
-    told = routers.told(seen)
     before = remembered(status)
+    routers = replace(routers, counting=before.weight is not None)
+    told = routers.told(seen)
     schedule = Schedule.of(spec)
+    revisions = with_capacity(revisions, spec, before, schedule)
     memory = _with_news(_whole(before, mdep, seen, known, now), told)
-    memory = advance(
-        memory,
+    sight = Sight(
+        now=now,
+        schedule=schedule,
+        revisions=revisions,
         target=_target(revision, known),
         is_resolved=revision is not None,
         is_confirmed=bool(told) and all(one == memory.traffic for one in told or ()),
-        revisions=revisions,
-        schedule=schedule,
-        now=now,
+        readings=routers.readings(seen),
+        smoke=smoke_result(mdep, memory, schedule, seen),
+        request=request_of(mdep["metadata"].get("annotations")),
     )
+    memory = advance(memory, sight)
     return Looked(
         mdep=mdep,
         spec=spec,
         model=model,
         revision=revision,
+        newer=newer_than(parsed.spec.model, seen, model.model_version)
+        if isinstance(model, Resolved)
+        else None,
         snapshots=known,
         revisions=revisions,
         routers=routers,
         has_service=_has_service(mdep, seen),
         told=told,
-        schedule=schedule,
+        sight=sight,
         before=before,
         memory=memory,
     )

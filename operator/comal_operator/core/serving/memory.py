@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,10 +16,12 @@ from comal_operator.api.model_deployment_status import (
 )
 from comal_operator.core.conditions import parse_timestamp, timestamp
 from comal_operator.core.serving.acknowledgement import traffic_of
+from comal_operator.core.serving.latched import Evidence, Handled, Hold, SmokeResult
 
 FULL = "100"
 NONE = "0"
 _REJECTED_LIMIT = 10
+_HANDLED_LIMIT = 8
 
 
 def whole_second(moment: datetime) -> datetime:
@@ -37,6 +39,8 @@ class Role:
     since: datetime
     warm: bool = False
     """Of a candidate: it was stable a moment ago and still runs, so it needs no steps."""
+    expedited: bool = False
+    """Of a candidate: somebody asked to promote it past the remaining steps."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,15 @@ class Memory:
     """The candidate's share in percent; None: no router knows it yet."""
     step_since: datetime | None = None
     """When every router had that share."""
+    shadow: str | None = None
+    """The share of all requests of which the candidate gets a copy, in percent."""
+    approved: bool = False
+    """Whether somebody approved the step that the candidate is at."""
+    hold: Hold | None = None
+    smoke: SmokeResult | None = None
+    evidence: Evidence | None = None
+    handled: tuple[Handled, ...] = ()
+    """Requests that were heard, newest first."""
     draining: tuple[Draining, ...] = ()
     rejected: tuple[Rejection, ...] = ()
     acknowledged: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +105,19 @@ class Memory:
     def is_acknowledged(self) -> bool:
         """Whether every router has said that it runs exactly this."""
         return dict(self.acknowledged) == self.traffic
+
+    def without_progress(self) -> Memory:
+        """Return this with nothing of what a candidate has worked for."""
+        return replace(
+            self,
+            weight=None,
+            step_since=None,
+            shadow=None,
+            approved=False,
+            hold=None,
+            smoke=None,
+            evidence=None,
+        )
 
     @property
     def in_use(self) -> frozenset[str]:
@@ -117,6 +143,12 @@ def remembered(status: ModelDeploymentStatus) -> Memory:
         previous=_role(status.previous),
         weight=status.weight,
         step_since=_moment(status.step_since),
+        shadow=status.shadow,
+        approved=status.approved or False,
+        hold=Hold.of(status.hold),
+        smoke=SmokeResult.of(status.smoke),
+        evidence=Evidence.of(status.analysis),
+        handled=tuple(Handled.of(one) for one in status.requests),
         draining=tuple(Draining(one.revision, _moment(one.since)) for one in status.draining),
         rejected=tuple(
             Rejection(
@@ -148,6 +180,7 @@ def recovered(
     return Memory(
         stable=Role(largest, *known[largest], since=whole_second(now)),
         rejected=memory.rejected,
+        handled=memory.handled,
     )
 
 
@@ -156,7 +189,12 @@ def _role(status: RevisionStatus | None) -> Role | None:
         return None
     since = _moment(status.since) or datetime.fromisoformat("1970-01-01T00:00:00Z")
     return Role(
-        status.revision, status.model_version, status.digest, since, warm=status.warm or False
+        status.revision,
+        status.model_version,
+        status.digest,
+        since,
+        warm=status.warm or False,
+        expedited=status.expedited or False,
     )
 
 
@@ -174,6 +212,13 @@ def written_down(memory: Memory) -> dict[str, Any]:
         "previous": _role_on_wire(memory.previous),
         "weight": memory.weight,
         "stepSince": timestamp(memory.step_since) if memory.step_since else None,
+        "shadow": memory.shadow,
+        "approved": memory.approved or None,
+        "hold": memory.hold.to_wire() if memory.hold else None,
+        "smoke": memory.smoke.to_wire() if memory.smoke else None,
+        "analysis": memory.evidence.to_wire() if memory.evidence else None,
+        "lastHandledRequest": memory.handled[0].text if memory.handled else None,
+        "requests": [one.to_wire() for one in memory.handled[:_HANDLED_LIMIT]],
         "traffic": [
             _present(
                 revision=one,
@@ -210,6 +255,7 @@ def _role_on_wire(role: Role | None) -> dict[str, Any] | None:
         digest=role.digest,
         since=timestamp(role.since),
         warm=role.warm or None,
+        expedited=role.expedited or None,
     )
 
 

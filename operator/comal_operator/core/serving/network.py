@@ -12,6 +12,7 @@ from comal_operator.core.serving.acknowledgement import STATS_PORT
 from comal_operator.core.serving.labels import (
     ROUTER,
     SCORER,
+    SMOKE,
     component_selector,
     serving_labels,
 )
@@ -21,9 +22,9 @@ from comal_operator.core.serving.pods import SCORING_PORT
 _DNS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
 
 
-def network_policies(mdep: Manifest, settings: Settings) -> tuple[Manifest, Manifest]:
-    """Return the policies of routers and of scoring Pods."""
-    return _router_policy(mdep, settings), _scorer_policy(mdep)
+def network_policies(mdep: Manifest, settings: Settings) -> tuple[Manifest, ...]:
+    """Return the policies of routers, of scoring Pods and of smoke tests."""
+    return _router_policy(mdep, settings), _scorer_policy(mdep), _smoke_policy(mdep)
 
 
 def _router_policy(mdep: Manifest, settings: Settings) -> Manifest:
@@ -44,12 +45,20 @@ def _router_policy(mdep: Manifest, settings: Settings) -> Manifest:
 
 
 def _scorer_policy(mdep: Manifest) -> Manifest:
-    """Only routers call; scoring Pods read models, for which they need names, and nothing else."""
+    """Only routers and smoke tests call; scoring Pods read models, for which they need names."""
     routers = {"podSelector": {"matchLabels": component_selector(mdep, ROUTER)}}
     registry = {"podSelector": {"matchLabels": {"app.kubernetes.io/component": "registry"}}}
-    ingress = [{"from": [routers], "ports": [_port(SCORING_PORT)]}]
+    smoke = {"podSelector": {"matchLabels": component_selector(mdep, SMOKE)}}
+    ingress = [{"from": [routers, smoke], "ports": [_port(SCORING_PORT)]}]
     egress = [{"ports": _DNS}, {"to": [registry], "ports": [_port(READER_PORT)]}]
     return _policy(mdep, SCORER, ingress, egress)
+
+
+def _smoke_policy(mdep: Manifest) -> Manifest:
+    """Nobody calls; a smoke test reaches this endpoint's scoring Pods and nothing else."""
+    scorers = {"podSelector": {"matchLabels": component_selector(mdep, SCORER)}}
+    egress = [{"ports": _DNS}, {"to": [scorers], "ports": [_port(SCORING_PORT)]}]
+    return _policy(mdep, SMOKE, [], egress)
 
 
 def _policy(

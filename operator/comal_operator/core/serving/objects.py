@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from comal_operator.api.model_deployment import ModelDeploymentSpec
 from comal_operator.core.children import child_metadata
+from comal_operator.core.names import short_hash
 from comal_operator.core.plan import Manifest
+from comal_operator.core.serving.attached import ATTACHED_ANNOTATION
 from comal_operator.core.serving.labels import (
     ENDPOINT,
     ROUTER,
@@ -18,6 +21,7 @@ from comal_operator.core.serving.pods import SCORING_PORT, service_account_name
 from comal_operator.core.serving.revision import Snapshot, child_of_revision
 
 ENDPOINT_PORT = 80
+TLS_PORT = 443
 
 
 def service_account(mdep: Manifest) -> Manifest:
@@ -31,22 +35,35 @@ def service_account(mdep: Manifest) -> Manifest:
     }
 
 
-def endpoint_service(mdep: Manifest) -> Manifest:
+def endpoint_service(mdep: Manifest, spec: ModelDeploymentSpec) -> Manifest:
     """Return the one Service that callers know: its Pods are the routers, whatever serves."""
     name = mdep["metadata"]["name"]
-    ports = [{"name": "http", "port": ENDPOINT_PORT, "targetPort": SCORING_PORT}]
+    scheme, port = ("http", ENDPOINT_PORT) if spec.access.tls is None else ("https", TLS_PORT)
+    ports = [{"name": scheme, "port": port, "targetPort": SCORING_PORT}]
+    wanted = spec.traffic.attach.service
+    metadata = child_metadata(mdep, name, serving_labels(mdep, ENDPOINT))
+    # The hash makes that one which is taken back is seen to be there.
+    metadata["annotations"] = {
+        **wanted.annotations,
+        ATTACHED_ANNOTATION: short_hash(wanted.to_wire()),
+    }
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": child_metadata(mdep, name, serving_labels(mdep, ENDPOINT)),
-        "spec": {"selector": component_selector(mdep, ROUTER), "ports": ports},
+        "metadata": metadata,
+        "spec": {
+            "type": wanted.type,
+            "selector": component_selector(mdep, ROUTER),
+            "ports": ports,
+        },
     }
 
 
-def url(mdep: Manifest) -> str:
+def url(mdep: Manifest, spec: ModelDeploymentSpec) -> str:
     """Return where callers POST their requests."""
     meta = mdep["metadata"]
-    return f"http://{meta['name']}.{meta['namespace']}.svc/score"
+    scheme = "http" if spec.access.tls is None else "https"
+    return f"{scheme}://{meta['name']}.{meta['namespace']}.svc/score"
 
 
 def revision_service(mdep: Manifest, revision: str) -> Manifest:
@@ -63,12 +80,11 @@ def revision_service(mdep: Manifest, revision: str) -> Manifest:
     }
 
 
-def revision_deployment(mdep: Manifest, snapshot: Snapshot, replicas: int) -> Manifest:
-    """Return a revision's Deployment, made from its snapshot alone."""
+def revision_deployment(mdep: Manifest, snapshot: Snapshot) -> Manifest:
+    """Return a revision's Deployment, made from its snapshot alone; who scales it adds replicas."""
     name = child_of_revision(mdep, snapshot.revision)
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     spec: dict[str, Any] = {
-        "replicas": replicas,
         "selector": {"matchLabels": revision_selector(mdep, snapshot.revision)},
         "strategy": rolling,
         # Nobody rolls this Deployment back: another revision is another Deployment.

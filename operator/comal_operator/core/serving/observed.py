@@ -11,6 +11,7 @@ from comal_operator.core.conditions import find, is_true, parse_timestamp
 from comal_operator.core.names import LABEL_REVISION
 from comal_operator.core.plan import Manifest, RouterVersions, Seen
 from comal_operator.core.serving.acknowledgement import acknowledged_traffic
+from comal_operator.core.serving.counters import Reading
 from comal_operator.core.serving.endpoints import Address
 from comal_operator.core.serving.labels import ROUTER, SCORER
 from comal_operator.core.serving.pods import SCORING_PORT
@@ -28,9 +29,13 @@ class RevisionSeen:
 
     wanted: int = 0
     """Pods that its Deployment asks for; 0 as well when there is no Deployment."""
+    running: int = 0
+    """Pods that there are."""
     ready: int = 0
     is_available: bool = False
     """Whether all that were asked for answer, and endpoints are known."""
+    made: datetime | None = None
+    """When its Deployment was; None while there is none."""
     unavailable_since: datetime | None = None
     """Since when too few Pods answer, as its Deployment says."""
     addresses: tuple[Address, ...] = ()
@@ -50,12 +55,25 @@ class RoutersSeen:
     """Those that callers reach. Others get no requests, so they need not have said a word."""
     leaving: int = 0
     """Pods that stop and may still have callers; they follow nothing any more."""
+    counting: bool = False
+    """Whether what they count is of interest too."""
 
     def questions(self) -> tuple[RouterVersions, ...]:
         """Return what to ask of each router that callers reach."""
         return tuple(
-            RouterVersions(pod["metadata"]["name"], pod["status"]["podIP"]) for pod in self.ready
+            RouterVersions(pod["metadata"]["name"], pod["status"]["podIP"], counters=self.counting)
+            for pod in self.ready
         )
+
+    def readings(self, seen: Seen) -> dict[str, Reading] | None:
+        """Return what each ready router has counted; None if not every one has just told."""
+        found: dict[str, Reading] = {}
+        for one in self.questions():
+            reading = (seen.answers.get(one) or {}).get("reading")
+            if not isinstance(reading, Reading):
+                return None
+            found[one.pod] = reading
+        return found
 
     def told(self, seen: Seen) -> list[Mapping[str, str] | None] | None:
         """Return each ready router's traffic (None: silent); None if not all were asked yet."""
@@ -63,6 +81,12 @@ class RoutersSeen:
         if any(one not in seen.answers for one in questions):
             return None
         return [acknowledged_traffic(seen.answers[one]) for one in questions]
+
+    def others_than(self, endpoints: str, seen: Seen) -> tuple[Manifest, ...]:
+        """Return the ready ones that have just said they run other endpoints than these."""
+        said = [(seen.answers.get(one) or {}).get("endpoints") for one in self.questions()]
+        pairs = zip(self.ready, said, strict=True)
+        return tuple(pod for pod, text in pairs if text not in (None, endpoints))
 
 
 def see_revisions(mdep: Manifest, seen: Seen) -> dict[str, RevisionSeen]:
@@ -94,8 +118,10 @@ def _revision(
     since = condition.get("lastTransitionTime") if condition and is_down else None
     return RevisionSeen(
         wanted=wanted,
+        running=status.get("replicas", 0),
         ready=status.get("readyReplicas", 0),
         is_available=full and bool(addresses),
+        made=parse_timestamp(deployment["metadata"]["creationTimestamp"]),
         unavailable_since=parse_timestamp(since) if since else None,
         addresses=addresses,
         answering=answering,

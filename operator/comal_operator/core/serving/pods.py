@@ -9,6 +9,8 @@ from comal_operator.core.children import container_security, pod_security
 from comal_operator.core.names import LABEL_MODEL
 from comal_operator.core.plan import Manifest, Settings
 from comal_operator.core.serving.labels import revision_labels, revision_selector
+from comal_operator.core.serving.pod_limits import pod_limits
+from comal_operator.core.serving.probes import probes
 from comal_operator.core.serving.resolution import Resolved
 from comal_scorer import contract
 
@@ -41,7 +43,7 @@ def pod_template(
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "initContainers": [_fetch(image, model, predictor)],
         "containers": [_scorer(image, revision, model, spec)],
-        "topologySpreadConstraints": [spread(revision_selector(mdep, revision))],
+        "topologySpreadConstraints": spread(revision_selector(mdep, revision)),
         "volumes": [{"name": _MODELS, "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
     }
     if predictor.get("nodeSelector"):
@@ -52,14 +54,17 @@ def pod_template(
     return {"metadata": {"labels": marks}, "spec": pod}
 
 
-def spread(selector: dict[str, str]) -> dict[str, Any]:
-    """Return the wish that no two of these Pods share a node, where there is a choice."""
-    return {
-        "maxSkew": 1,
-        "topologyKey": "kubernetes.io/hostname",
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": selector},
-    }
+def spread(selector: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the wish that these Pods share neither zone nor node, where there is a choice."""
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": key,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": selector},
+        }
+        for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+    ]
 
 
 def _fetch(image: str, model: Resolved, predictor: dict[str, Any]) -> dict[str, Any]:
@@ -94,6 +99,7 @@ def _scorer(
         contract.MODEL_VERSION_ENV: model.version,
         contract.REVISION_ENV: revision,
     }
+    facts |= pod_limits(spec.limits)
     env = [{"name": name, "value": value} for name, value in facts.items()]
     return {
         "name": "scorer",
@@ -101,11 +107,7 @@ def _scorer(
         "args": list(contract.serve_arguments()),
         "env": [*env, *(one.to_env() for one in spec.predictor.env)],
         "ports": [{"name": "http", "containerPort": SCORING_PORT}],
-        # How long a start may take is decided by startupTimeout, which a running revision may
-        # change; the kubelet's own patience must only be longer.
-        "startupProbe": _probe(contract.LIVE_PATH, 1, 90_000),
-        "readinessProbe": _probe(contract.READY_PATH, 2, 2),
-        "livenessProbe": _probe(contract.LIVE_PATH, 10, 6),
+        **probes(),
         "securityContext": container_security(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
@@ -118,12 +120,3 @@ def _scorer(
 
 def _resources(predictor: dict[str, Any]) -> dict[str, Any]:
     return {"resources": predictor["resources"]} if predictor.get("resources") else {}
-
-
-def _probe(path: str, period: int, failures: int) -> dict[str, Any]:
-    return {
-        "httpGet": {"path": path, "port": SCORING_PORT},
-        "periodSeconds": period,
-        "timeoutSeconds": 3,
-        "failureThreshold": failures,
-    }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comal_operator.core.plan import Manifest
+from comal_operator.core.serving.crash_log import crash_message
 from comal_scorer.contract import TerminationReason
 
 # The model itself is at fault: however often the Pod starts, it ends like this.
@@ -70,9 +71,7 @@ def _of_end(ended: dict[str, Any]) -> Problem:
     told = _told(text)
     if told is not None:
         return Problem(told["reason"], _short(told.get("message", "")), told["reason"] in _FINAL)
-    reason = ended.get("reason") or "Error"
-    last = text.splitlines()[-1] if text else f"exit code {ended['exitCode']}"
-    return Problem(reason, _short(last))
+    return Problem(ended.get("reason") or "Error", crash_message(ended["exitCode"], text))
 
 
 def _told(text: str) -> dict[str, str] | None:

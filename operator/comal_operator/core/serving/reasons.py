@@ -16,6 +16,11 @@ class ServingReason(StrEnum):
     DEPLOYING = "Deploying"
     PROGRESSING = "Progressing"
     BAKING = "Baking"
+    PAUSED = "Paused"
+    HELD = "Held"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    AWAITING_TRAFFIC = "AwaitingTraffic"
+    SMOKE_TESTING = "SmokeTesting"
     SCALING = "Scaling"
     UNAVAILABLE = "Unavailable"
     # Only a person can help.
@@ -31,6 +36,13 @@ class RejectionReason(StrEnum):
     STARTUP_TIMEOUT = "StartupTimeout"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     CANDIDATE_UNAVAILABLE = "CandidateUnavailable"
+    ERROR_RATE = "ErrorRate"
+    WORSE_THAN_STABLE = "WorseThanStable"
+    LATENCY = "Latency"
+    INSUFFICIENT_TRAFFIC = "InsufficientTraffic"
+    SMOKE_TEST_FAILED = "SmokeTestFailed"
+    ABORTED = "Aborted"
+    ROLLED_BACK_BY_REQUEST = "RolledBackByRequest"
 
 
 class ResolutionReason(StrEnum):
@@ -45,6 +57,7 @@ class ResolutionReason(StrEnum):
     TRAINING_RUN_FAILED = "TrainingRunFailed"
     TRAINING_RUN_REJECTED = "TrainingRunRejected"
     OTHER_MODEL = "OtherModel"
+    PROFILE_NOT_FOUND = "ProfileNotFound"
 
 
 class RouteReason(StrEnum):
@@ -63,3 +76,17 @@ class AvailableReason(StrEnum):
     NO_POD_READY = "NoPodReady"
     NOTHING_DEPLOYED = "NothingDeployed"
     NO_SERVICE = "NoService"
+
+
+class AnalysisReason(StrEnum):
+    """Why AnalysisHealthy is what it is; the reason of a rejection when it is False."""
+
+    WATCHING = "Watching"
+    HEALTHY = "Healthy"
+
+
+class UpdateReason(StrEnum):
+    """Why UpdateAvailable is what it is."""
+
+    NEWER_VERSION = "NewerVersion"
+    UP_TO_DATE = "UpToDate"

@@ -14,6 +14,8 @@ RELEVANT = Relevant(
         "Deployment",
         # The revisions' endpoints: their controller copies the labels of our Services.
         "EndpointSlice",
+        "HorizontalPodAutoscaler",
+        "Job",
         "NetworkPolicy",
         "Pod",
         "PodDisruptionBudget",

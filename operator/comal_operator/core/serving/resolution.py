@@ -71,6 +71,17 @@ def resolve(choice: ModelChoice, seen: Seen, found: ResolvedModel | None) -> Res
     )
 
 
+def newer_than(choice: ModelChoice, seen: Seen, kept: str) -> str | None:
+    """Return the ModelVersion that `choice` means now if it is not the one that is `kept`."""
+    here = [one for one in seen.all("ModelVersion") if one["spec"]["model"] == choice.name]
+    here = [one for one in here if "deletionTimestamp" not in one["metadata"]]
+    version = _chosen(choice, here, seen)
+    if isinstance(version, Unresolved):
+        return None
+    name: str = version["metadata"]["name"]
+    return name if name != kept else None
+
+
 def _kept(
     choice: ModelChoice, here: Iterable[Manifest], found: ResolvedModel | None
 ) -> Manifest | None:

@@ -11,6 +11,7 @@ from comal_operator.core.children import child_metadata, is_ours
 from comal_operator.core.names import LABEL_REVISION, short_hash
 from comal_operator.core.plan import Manifest, Seen, Settings
 from comal_operator.core.serving.labels import revision_labels
+from comal_operator.core.serving.pod_limits import pod_limits
 from comal_operator.core.serving.pods import pod_template
 from comal_operator.core.serving.resolution import Resolved
 
@@ -35,7 +36,8 @@ def revision_name(model: Resolved, spec: ModelDeploymentSpec) -> str:
     """Return the hash of what makes a revision: model digest, image, predictor.
 
     Defaults are left out, and the operator's own image is no image, so that neither a field added
-    by an upgrade nor its new image starts a rollout. Nor do replicas, rollout and timeouts.
+    by an upgrade nor its new image starts a rollout. Nor do replicas, rollout and timeouts, but a
+    limit that Pods must know does.
     """
     predictor = spec.predictor.model_dump(
         mode="json",
@@ -44,7 +46,8 @@ def revision_name(model: Resolved, spec: ModelDeploymentSpec) -> str:
         exclude_defaults=True,
         exclude={"startup_timeout"},
     )
-    return short_hash(model.digest, spec.image, predictor)
+    limits = pod_limits(spec.limits)
+    return short_hash(model.digest, spec.image, predictor, *([limits] if limits else []))
 
 
 def child_of_revision(mdep: Manifest, revision: str) -> str:

@@ -13,6 +13,8 @@ from comal_operator.core.durations import parse_duration
 from comal_operator.core.names import child_name, short_hash
 from comal_operator.core.plan import Manifest, Settings
 from comal_operator.core.serving.acknowledgement import STATS_PORT, traffic_text
+from comal_operator.core.serving.attached import ATTACHED_ANNOTATION
+from comal_operator.core.serving.disruption import one_at_a_time
 from comal_operator.core.serving.endpoints import Routing
 from comal_operator.core.serving.envoy import BOOTSTRAP, RouterConfig, router_config
 from comal_operator.core.serving.labels import ROUTER, component_selector, serving_labels
@@ -22,6 +24,11 @@ from comal_operator.core.serving.listeners import (
     Places,
 )
 from comal_operator.core.serving.pods import service_account_name, spread
+from comal_operator.core.serving.router_secrets import (
+    KEYS_ANNOTATION,
+    keys_secret_name,
+    mounted,
+)
 
 PLACES = Places()
 REPLICAS = 2
@@ -73,12 +80,16 @@ def router_deployment(
     routing: Routing,
     config: RouterConfig,
     settings: Settings,
+    *,
+    attached: str,
 ) -> Manifest:
-    """Return the routers; its own metadata says which configuration the Secret holds."""
+    """Return the routers; its own metadata says what was written that we do not see."""
     metadata = child_metadata(mdep, router_name(mdep), serving_labels(mdep, ROUTER))
     metadata["annotations"] = {
         CONFIG_ANNOTATION: config.version,
         TRAFFIC_ANNOTATION: traffic_text(routing.traffic, config.version),
+        KEYS_ANNOTATION: keys_secret_name(mdep, spec.access) or "",
+        ATTACHED_ANNOTATION: attached,
     }
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     template = {
@@ -113,9 +124,15 @@ def leave_seconds(spec: ModelDeploymentSpec) -> int:
 
 def _pod(mdep: Manifest, spec: ModelDeploymentSpec, settings: Settings) -> dict[str, Any]:
     leave = leave_seconds(spec)
+    secrets = mounted(mdep, spec.access, PLACES)
     volumes = [
         {"name": "config", "secret": {"secretName": secret_name(mdep), "defaultMode": 0o440}},
         {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+        *(volume for volume, _ in secrets),
+    ]
+    mounts = [
+        {"name": volume["name"], "mountPath": folder, "readOnly": True}
+        for volume, folder in secrets
     ]
     return {
         "serviceAccountName": service_account_name(mdep),
@@ -123,13 +140,13 @@ def _pod(mdep: Manifest, spec: ModelDeploymentSpec, settings: Settings) -> dict[
         "enableServiceLinks": False,
         "securityContext": pod_security(),
         "terminationGracePeriodSeconds": leave + 5,
-        "topologySpreadConstraints": [spread(component_selector(mdep, ROUTER))],
-        "containers": [_envoy(settings, leave)],
+        "topologySpreadConstraints": spread(component_selector(mdep, ROUTER)),
+        "containers": [_envoy(settings, leave, mounts)],
         "volumes": volumes,
     }
 
 
-def _envoy(settings: Settings, leave: int) -> dict[str, Any]:
+def _envoy(settings: Settings, leave: int, mounts: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "name": "envoy",
         "image": settings.router_image,
@@ -159,22 +176,15 @@ def _envoy(settings: Settings, leave: int) -> dict[str, Any]:
         "volumeMounts": [
             {"name": "config", "mountPath": PLACES.folder, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the Pod's own
+            *mounts,
         ],
     }
 
 
 def disruption_budget(mdep: Manifest) -> Manifest:
     """Return the rule that a drained node takes one router at a time."""
-    spec = {
-        "maxUnavailable": 1,
-        "selector": {"matchLabels": component_selector(mdep, ROUTER)},
-    }
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": child_metadata(mdep, router_name(mdep), serving_labels(mdep, ROUTER)),
-        "spec": spec,
-    }
+    metadata = child_metadata(mdep, router_name(mdep), serving_labels(mdep, ROUTER))
+    return one_at_a_time(metadata, component_selector(mdep, ROUTER))
 
 
 def touch(pod: Manifest, version: str, now: datetime) -> Manifest:

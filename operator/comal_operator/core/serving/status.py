@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from comal_operator.core.conditions import condition, merge
 from comal_operator.core.plan import Manifest, Ref, WriteStatus
+from comal_operator.core.serving.autoscaling import scale_on_wire, shown_replicas
+from comal_operator.core.serving.health import analysis_healthy, update_available
 from comal_operator.core.serving.looked import Looked, resolved_on_wire
 from comal_operator.core.serving.memory import Memory, written_down
 from comal_operator.core.serving.objects import url
@@ -19,9 +20,19 @@ from comal_operator.core.serving.reasons import (
     RouteReason,
 )
 from comal_operator.core.serving.resolution import Unresolved
+from comal_operator.core.serving.router_secrets import keys_secret_name
 from comal_operator.core.serving.verdict import Course, Verdict, answering
 
-_OURS = ("Ready", "Reconciling", "Stalled", "Available", "ModelResolved", "RouteReady")
+_OURS = (
+    "Ready",
+    "Reconciling",
+    "Stalled",
+    "Available",
+    "ModelResolved",
+    "RouteReady",
+    "AnalysisHealthy",
+    "UpdateAvailable",
+)
 _ROLES = ("stable", "candidate", "previous")
 
 
@@ -32,16 +43,18 @@ def status_of(looked: Looked, verdict: Verdict, now: datetime) -> dict[str, Any]
     old = (mdep.get("status") or {}).get("conditions") or ()
     found = {
         "observedGeneration": generation,
-        "url": url(mdep),
+        "url": url(mdep, looked.spec),
+        "keysSecret": keys_secret_name(mdep, looked.spec.access),
         "resolved": resolved_on_wire(looked) or (mdep.get("status") or {}).get("resolved"),
         "step": _step(looked),
         **written_down(looked.memory),
+        **scale_on_wire(mdep, looked.memory, looked.revisions),
         "conditions": merge(old, _conditions(looked, verdict), generation=generation, now=now),
     }
     for role in _ROLES:
         if found[role] is not None:
             seen = looked.revisions.get(found[role]["revision"], RevisionSeen())
-            found[role]["ready"] = f"{seen.ready}/{looked.spec.replicas}"
+            found[role]["ready"] = f"{seen.ready}/{shown_replicas(looked.spec, seen)}"
     return {name: value for name, value in found.items() if value not in (None, [], ())}
 
 
@@ -60,9 +73,7 @@ def _step(looked: Looked) -> str | None:
     memory: Memory = looked.memory
     if memory.candidate is None or memory.stable is None or memory.weight is None:
         return None
-    shares = looked.schedule.shares
-    reached = sum(1 for one in shares if Decimal(one) <= Decimal(memory.weight))
-    return f"{reached}/{len(shares)}"
+    return f"{looked.schedule.number(memory)}/{len(looked.schedule.stages)}"
 
 
 def _conditions(looked: Looked, verdict: Verdict) -> list[dict[str, Any]]:
@@ -73,7 +84,8 @@ def _conditions(looked: Looked, verdict: Verdict) -> list[dict[str, Any]]:
         found.append(condition("Reconciling", True, verdict.reason, verdict.message))
     if verdict.course is Course.STALLED:
         found.append(condition("Stalled", True, verdict.reason, verdict.message))
-    return [*found, _available(looked), _model_resolved(looked), _route_ready(looked)]
+    found += [_available(looked), _model_resolved(looked), _route_ready(looked)]
+    return [*found, *analysis_healthy(looked), *update_available(looked)]
 
 
 def _available(looked: Looked) -> dict[str, Any]:
@@ -87,7 +99,7 @@ def _available(looked: Looked) -> dict[str, Any]:
         return condition("Available", False, AvailableReason.NO_ROUTER_READY, "no router is ready")
     if not pods:
         return condition("Available", False, AvailableReason.NO_POD_READY, "no Pod is ready")
-    text = f"requests are answered at {url(looked.mdep)}"
+    text = f"requests are answered at {url(looked.mdep, looked.spec)}"
     return condition("Available", True, AvailableReason.ANSWERING, text)
 
 

@@ -8,30 +8,36 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from comal_operator.core.children import differs, is_ours
-from comal_operator.core.durations import parse_duration
 from comal_operator.core.plan import (
     Action,
     Apply,
     Create,
+    CreateCredentials,
+    Credentials,
     Delete,
     Manifest,
     Ref,
     Seen,
     Settings,
 )
-from comal_operator.core.serving.endpoints import Address, Backend, Routing
+from comal_operator.core.serving.endpoints import Address, Routing
 from comal_operator.core.serving.envoy import RouterConfig
 from comal_operator.core.serving.looked import Looked
 from comal_operator.core.serving.network import network_policies
 from comal_operator.core.serving.objects import (
     endpoint_service,
-    revision_deployment,
     revision_service,
     service_account,
 )
 from comal_operator.core.serving.observed import RevisionSeen
 from comal_operator.core.serving.resolution import Unresolved
 from comal_operator.core.serving.revision import child_of_revision, controller_revision
+from comal_operator.core.serving.revision_children import (
+    emptied,
+    hand_overs,
+    revision_children,
+    without_autoscalers,
+)
 from comal_operator.core.serving.rollout import drained
 from comal_operator.core.serving.router import (
     CONFIG_ANNOTATION,
@@ -43,9 +49,18 @@ from comal_operator.core.serving.router import (
     touch,
     touched,
 )
+from comal_operator.core.serving.router_secrets import (
+    KEYS_ANNOTATION,
+    keys_secret,
+    makes_keys,
+)
+from comal_operator.core.serving.routing import routing_of
+from comal_operator.core.serving.smoke import smoke_actions
+from comal_operator.core.serving.ways_in import WaysIn
 
 # A kubelet that was told and has not moved is told again.
 _TELL_AGAIN = timedelta(seconds=5)
+_TELL_ADDRESSES_AGAIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -61,11 +76,20 @@ class Upkeep:
         groups = (
             self._missing(self._surroundings),
             self._snapshot(),
+            without_autoscalers(self.looked, self.seen),
             self._missing(self._revisions),
+            hand_overs(self.looked, self.seen),
+            self._keys(),
+            self.ways_in.actions(),
             self._routers(),
             self._touches(now),
+            self._smoke(),
         )
         return tuple(action for group in groups for action in group)
+
+    def _smoke(self) -> tuple[Action, ...]:
+        looked = self.looked
+        return smoke_actions(looked.mdep, looked.memory, looked.sight, self.seen, self.settings)
 
     def strangers(self) -> list[str]:
         """Return whose names we need and somebody else has."""
@@ -73,7 +97,7 @@ class Upkeep:
         wanted = [*self._surroundings, *self._revisions, self._router]
         snapshot = self._wanted_snapshot()
         wanted += [snapshot] if snapshot is not None else []
-        return [
+        return self.ways_in.strangers() + [
             f"{one['kind']} {one['metadata']['name']}"
             for one in wanted
             if (there := self._there(one)) is not None and not is_ours(there, mdep)
@@ -106,7 +130,7 @@ class Upkeep:
             service_account(mdep),
             *network_policies(mdep, self.settings),
             disruption_budget(mdep),
-            endpoint_service(mdep),
+            endpoint_service(mdep, self.looked.spec),
         )
 
     def _wanted_snapshot(self) -> Manifest | None:
@@ -124,30 +148,12 @@ class Upkeep:
 
     @cached_property
     def _revisions(self) -> list[Manifest]:
-        """Return the children of the revisions in use; those that drain keep what they have."""
-        looked = self.looked
-        found: list[Manifest] = []
-        for revision in sorted(looked.memory.in_use):
-            found.append(revision_service(looked.mdep, revision))
-            snapshot = looked.snapshots.get(revision)
-            if snapshot is not None:
-                found.append(revision_deployment(looked.mdep, snapshot, looked.spec.replicas))
-        return found
+        return revision_children(self.looked, self.seen)
 
     @cached_property
     def routing(self) -> Routing:
         """Return what the routers shall follow."""
-        looked = self.looked
-        backends = tuple(
-            Backend(one, share, looked.revisions.get(one, RevisionSeen()).addresses)
-            for one, share in sorted(looked.memory.traffic.items())
-        )
-        return Routing(
-            name=looked.mdep["metadata"]["name"],
-            backends=backends,
-            last_resort=self._last_resort(),
-            timeout_seconds=parse_duration(looked.spec.limits.timeout).total_seconds(),
-        )
+        return routing_of(self.looked, self._last_resort())
 
     def _last_resort(self) -> Address | None:
         memory = self.looked.memory
@@ -167,8 +173,28 @@ class Upkeep:
     def _router(self) -> Manifest:
         looked = self.looked
         return router_deployment(
-            looked.mdep, looked.spec, self.routing, self._config, self.settings
+            looked.mdep,
+            looked.spec,
+            self.routing,
+            self._config,
+            self.settings,
+            attached=self.ways_in.text,
         )
+
+    @cached_property
+    def ways_in(self) -> WaysIn:
+        """Return what is done about the ways in from outside."""
+        return WaysIn(self.looked.mdep, self.looked.spec.traffic.attach, self.seen)
+
+    def _keys(self) -> tuple[Action, ...]:
+        """Return the making of the callers' keys, once: who changes them since has reasons."""
+        wanted = keys_secret(self.looked.mdep)
+        there = (self._there(self._router) or {}).get("metadata", {}).get("annotations") or {}
+        is_made = there.get(KEYS_ANNOTATION) == wanted["metadata"]["name"]
+        key = ("Secret", wanted["metadata"]["name"])
+        if not makes_keys(self.looked.spec.access) or is_made or self._there(wanted):
+            return ()
+        return () if key in self.seen.refusals else (CreateCredentials(wanted, Credentials.KEYS),)
 
     def _routers(self) -> tuple[Action, ...]:
         """Return the Secret and then the Deployment that says what is in the Secret."""
@@ -198,21 +224,35 @@ class Upkeep:
     def _may(self, pod: Manifest) -> bool:
         return ("Pod", pod["metadata"]["name"]) not in self.seen.refusals
 
+    @property
+    def behind(self) -> tuple[Manifest, ...]:
+        """Return the routers that callers reach and that have just said they run other files."""
+        return self.looked.routers.others_than(self._config.endpoints, self.seen)
+
     def tell_again(self, now: datetime) -> tuple[Action, ...]:
-        """Return a second word to the routers' Pods whose kubelet missed the first."""
-        looked = self.looked
-        wanted = looked.memory.traffic
-        told = looked.told or []
+        """Return the Secret once more, and a second word to each router that is behind.
+
+        Its kubelet missed the first, or an operator that stood still for long wrote the Secret
+        late: what is in it we cannot read.
+        """
         version = self._config.version
-        behind = tuple(
+        pause = self.pause(now)
+        words = tuple(
             touch(pod, version, now)
-            for pod, traffic in zip(looked.routers.ready, told, strict=False)
-            if traffic is not None
-            and traffic != wanted
-            and now >= (touched(pod)[1] or now) + max(_TELL_AGAIN, looked.patience(now))
-            and self._may(pod)
+            for pod in self.behind
+            if now >= (touched(pod)[1] or now) + pause and self._may(pod)
         )
-        return (Apply(behind),) if behind else ()
+        secret = router_secret(self.looked.mdep, self._config)
+        refused = ("Secret", secret["metadata"]["name"]) in self.seen.refusals
+        return (Apply(words if refused else (secret, *words)),) if words else ()
+
+    def pause(self, now: datetime) -> timedelta:
+        """Return how long to wait between two words to a router that is behind."""
+        looked = self.looked
+        if looked.memory.is_acknowledged:
+            # Only addresses differ, and routers find out themselves which of those answer.
+            return _TELL_ADDRESSES_AGAIN
+        return max(_TELL_AGAIN, looked.patience(now))
 
     def retirements(self, now: datetime) -> tuple[Action, ...]:
         """Return what takes the Pods of those that every router has left for long enough."""
@@ -225,7 +265,7 @@ class Upkeep:
                 continue
             snapshot = looked.snapshots.get(revision)
             if snapshot is not None:
-                empty = revision_deployment(looked.mdep, snapshot, 0)
+                empty = emptied(looked, self.seen, snapshot)
                 actions += [Apply((empty,))] if self._needs(empty) else []
             else:
                 actions.append(_deleted(there))
@@ -254,7 +294,7 @@ class Upkeep:
         actions: list[Action] = []
         for old in idle[looked.spec.revision_history_limit :]:
             name = child_of_revision(looked.mdep, old.revision)
-            for kind in ("Deployment", "Service", "ControllerRevision"):
+            for kind in ("Deployment", "Service", "PodDisruptionBudget", "ControllerRevision"):
                 there = self.seen.get(kind, name)
                 if there is not None and is_ours(there, looked.mdep):
                     actions += [] if "deletionTimestamp" in there["metadata"] else [_deleted(there)]

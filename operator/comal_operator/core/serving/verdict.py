@@ -7,6 +7,10 @@ from datetime import datetime
 from enum import Enum
 
 from comal_operator.core.conditions import timestamp
+from comal_operator.core.serving.autoscaling import shown_replicas
+from comal_operator.core.serving.climb import held, waits_for
+from comal_operator.core.serving.crash_log import with_log_last
+from comal_operator.core.serving.judgement import start_of
 from comal_operator.core.serving.looked import Looked
 from comal_operator.core.serving.memory import FULL, NONE, Rejection, Role
 from comal_operator.core.serving.observed import RevisionSeen
@@ -79,14 +83,16 @@ def _rejection(looked: Looked) -> Verdict | None:
     is_wanted = rejection is not None and (stable is None or stable.revision != looked.revision)
     if rejection is None or not is_wanted:
         return None
-    return Verdict(Course.STALLED, Reason.ROLLED_BACK, _told(rejection) + _serves(looked))
+    return Verdict(Course.STALLED, Reason.ROLLED_BACK, _told(rejection, _serves(looked)))
 
 
-def _told(rejection: Rejection) -> str:
-    return (
-        f"{rejection.model_version} (revision {rejection.revision}) was rolled back:"
-        f" {rejection.reason}: {rejection.message}. It is not tried again: choose another version,"
-        " or change image or predictor"
+def _told(rejection: Rejection, serves: str) -> str:
+    what = f"{rejection.model_version} (revision {rejection.revision}) was rolled back:"
+    remedy = "choose another version, or change image or predictor"
+    return with_log_last(
+        f"{what} {rejection.reason}: ",
+        rejection.message,
+        f". It is not tried again: {remedy}{serves}",
     )
 
 
@@ -101,7 +107,8 @@ def _first(looked: Looked, now: datetime) -> Verdict | None:
     text = f"{_pods(looked, candidate)}{_why(seen)}"
     if seen.problem is not None and seen.problem.final:
         return Verdict(Course.STALLED, seen.problem.reason, text)
-    if now >= candidate.since + looked.schedule.startup_timeout and not seen.is_available:
+    start = start_of(candidate, seen)
+    if now >= start + looked.schedule.startup_timeout and not seen.is_available:
         return Verdict(Course.STALLED, Reason.NOT_STARTING, text)
     return Verdict(Course.UNDER_WAY, Reason.DEPLOYING, text)
 
@@ -120,7 +127,10 @@ def _rollout(looked: Looked) -> Verdict | None:
     memory = looked.memory
     candidate, previous = memory.candidate, memory.previous
     if candidate is not None:
-        return Verdict(Course.UNDER_WAY, Reason.PROGRESSING, _progress(looked, candidate))
+        # Held before it had a share: more than that its Pods do not run, which is why.
+        waits = waits_for(memory, looked.sight) or held(memory, looked.sight)
+        reason = Reason.PROGRESSING if waits is None else waits.reason
+        return Verdict(Course.UNDER_WAY, reason, _progress(looked, candidate))
     if looked.snapshots.get(looked.revision or "") is None:
         return Verdict(Course.UNDER_WAY, Reason.PROGRESSING, "making a new revision")
     if previous is not None:
@@ -131,17 +141,22 @@ def _rollout(looked: Looked) -> Verdict | None:
 
 
 def _progress(looked: Looked, candidate: Role) -> str:
-    memory, schedule = looked.memory, looked.schedule
+    memory = looked.memory
     seen = looked.revisions.get(candidate.revision, _UNSEEN)
-    head = f"{candidate.model_version} has {memory.weight or NONE} percent"
+    shadow = f" and a shadow of {memory.shadow}" if memory.shadow else ""
+    head = f"{candidate.model_version} has {memory.weight or NONE} percent{shadow}"
     if memory.weight is None or not seen.is_available:
-        return f"{head}; {_pods(looked, candidate)}{_why(seen)}"
+        hold = held(memory, looked.sight)
+        told = f"; {hold.message}" if hold is not None else ""
+        return with_log_last(head, f"; {_pods(looked, candidate)}{_why(seen)}", told)
     if memory.step_since is None:
         return f"{head}; waiting until every router has followed"
+    waits = waits_for(memory, looked.sight)
+    if waits is not None:
+        return f"{head}{' ' if waits.message.startswith('until') else '; '}{waits.message}"
     if memory.weight == FULL:
         return f"{head} and is about to be promoted"
-    until = timestamp(memory.step_since + schedule.hold(memory.weight))
-    return f"{head} until {until}, then {schedule.after(memory.weight)}"
+    return f"{head}, then {looked.schedule.after(memory)}"
 
 
 def _steady(looked: Looked) -> Verdict:
@@ -160,7 +175,8 @@ def _stable(looked: Looked) -> str:
 
 def _pods(looked: Looked, role: Role) -> str:
     seen = looked.revisions.get(role.revision, _UNSEEN)
-    return f"{seen.ready} of {looked.spec.replicas} Pods of {role.model_version} are ready"
+    wanted = shown_replicas(looked.spec, seen)
+    return f"{seen.ready} of {wanted} Pods of {role.model_version} are ready"
 
 
 def _why(seen: RevisionSeen) -> str:

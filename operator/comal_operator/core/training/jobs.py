@@ -1,40 +1,67 @@
-"""The Jobs of a TrainingRun: one for each step, and the operator's own three."""
+"""The Jobs of a TrainingRun: one for each attempt at a step, and the operator's own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from comal_operator.api.training_run import Register, TrainingRunSpec
+from comal_operator.api.training_run import Register
 from comal_operator.api.training_step import Step
 from comal_operator.core.children import child_metadata, container_security, pod_security
 from comal_operator.core.names import LABEL_MODEL_REGISTRY, LABEL_STEP
-from comal_operator.core.plan import Manifest, Settings
+from comal_operator.core.plan import Manifest
 from comal_operator.core.registry.address import repository
 from comal_operator.core.registry.objects import login_secret_name, writer_url
+from comal_operator.core.training import (
+    attempts,
+    baseline_package,
+    checkpoint,
+    distributed,
+    kueue,
+    placement,
+    reporting,
+)
+from comal_operator.core.training.environment import facts
+from comal_operator.core.training.look import Look
 from comal_operator.core.training.objects import (
+    CONTAINER,
+    FETCH,
+    PROFILE,
     REGISTER,
     REPORT,
     STEP,
-    claim_name,
+    job_name,
     run_child_name,
     run_labels,
+    workspace_volume,
 )
+from comal_operator.core.training.parts import JobParts, combined
 from comal_trainer import contract
+from comal_trainer.contract.data import FETCH_DATA_COMMAND, Source, fetch_data_arguments
 
-CONTAINER = "step"
+# What each feature adds to a step's Job, in the order in which they are put together.
+STEP_PARTS = (
+    attempts.parts,
+    reporting.parts,
+    placement.parts,
+    checkpoint.parts,
+    distributed.parts,
+    kueue.parts,
+    baseline_package.parts,
+)
+
 # Infrastructure may fail a few times; what a person must mend is reported with exit code 0.
 BUILT_IN_RETRIES = 4
 
 
-def step_job(run: Manifest, spec: TrainingRunSpec, step: Step, settings: Settings) -> Manifest:
-    """Return the Job of one of the user's steps. It gets one Pod and one attempt."""
+def step_job(look: Look, step: Step) -> Manifest:
+    """Return the Job of the next attempt at one of the user's steps."""
     container: dict[str, Any] = {
-        "image": step.image or spec.image or settings.trainer_image,
+        "image": step.image or look.spec.image or look.settings.trainer_image,
         # What the step said last, even when its Pod is gone before its log is read.
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "env": [
-            *_facts(run, spec, step.name, step.role),
+            *facts(look.run, look.spec, step.name, step.role),
             *(variable.to_env() for variable in step.env),
         ],
     }
@@ -44,40 +71,48 @@ def step_job(run: Manifest, spec: TrainingRunSpec, step: Step, settings: Setting
         container["args"] = list(step.args)
     if step.resources is not None:
         container["resources"] = step.resources.to_wire()
-    pod: dict[str, Any] = {}
-    if step.placement is not None:
-        pod = {key: value for key, value in step.placement.to_wire().items() if value}
-    return _job(run, spec, step.name, STEP, container, pod=pod, retries=0)
+    parts = combined(part(look, step) for part in STEP_PARTS)
+    return _job(look, step.name, STEP, container, parts, retries=0, attempt=attempts.of(look, step))
 
 
-def collect_job(run: Manifest, spec: TrainingRunSpec, settings: Settings) -> Manifest:
+def collect_job(look: Look) -> Manifest:
     """Return the Job that reads the metrics."""
-    container = _built_in(
-        run, spec, settings, contract.COLLECT_COMMAND, contract.collect_arguments()
-    )
+    arguments = contract.collect_arguments(baseline_package.wanted_metrics(look))
+    container = _built_in(look, contract.COLLECT_COMMAND, arguments)
+    container["env"] += baseline_package.metrics_file(look)
     container["resources"] = _resources("64Mi", "512Mi")
-    return _job(run, spec, contract.COLLECT_COMMAND, REPORT, container, retries=BUILT_IN_RETRIES)
+    # What was collected of an evaluation that is repeated is not asked for again.
+    times = baseline_package.evaluations(look)
+    name = contract.COLLECT_COMMAND if times == 1 else f"{contract.COLLECT_COMMAND}-{times}"
+    return report_job(look, name, container)
 
 
-def convert_job(run: Manifest, spec: TrainingRunSpec, settings: Settings) -> Manifest:
+def fetch_data_job(look: Look, sources: Sequence[Source], claims: JobParts) -> Manifest:
+    """Return the Job that lays the data into the workspace; it may talk to whom steps may."""
+    container = _built_in(look, FETCH_DATA_COMMAND, fetch_data_arguments(sources))
+    container["resources"] = _resources("64Mi", "512Mi")
+    return _job(look, FETCH_DATA_COMMAND, FETCH, container, claims, retries=BUILT_IN_RETRIES)
+
+
+def convert_job(look: Look) -> Manifest:
     """Return the Job that makes the package; it may load the user's pickle, so it gets nothing."""
-    container = _built_in(
-        run, spec, settings, contract.CONVERT_COMMAND, contract.convert_arguments()
-    )
+    container = _built_in(look, contract.CONVERT_COMMAND, contract.convert_arguments())
     container["resources"] = _resources("256Mi", "4Gi")
-    return _job(run, spec, contract.CONVERT_COMMAND, REPORT, container, retries=BUILT_IN_RETRIES)
+    return report_job(look, contract.CONVERT_COMMAND, container)
 
 
-def register_job(
-    run: Manifest, spec: TrainingRunSpec, register: Register, settings: Settings
-) -> Manifest:
+def register_job(look: Look, register: Register) -> Manifest:
     """Return the Job that pushes the package: the only one that sees the writer's login."""
     arguments = contract.register_arguments(
         url=writer_url(register.registry),
         repository=repository(register.model),
-        tag=f"run-{run['metadata']['uid']}",
+        tag=f"run-{look.run['metadata']['uid']}",
+        key=register.sign.key if register.sign else "",
+        sign=register.sign.model_dump(include={"data", "model"}, exclude_none=True)
+        if register.sign
+        else None,
     )
-    container = _built_in(run, spec, settings, contract.REGISTER_COMMAND, arguments)
+    container = _built_in(look, contract.REGISTER_COMMAND, arguments)
     container["resources"] = _resources("64Mi", "512Mi")
     login = {
         "name": "login",
@@ -91,27 +126,44 @@ def register_job(
         },
     }
     mount = {"name": "login", "mountPath": contract.CREDENTIALS_DIR, "readOnly": True}
-    return _job(
-        run,
-        spec,
-        contract.REGISTER_COMMAND,
-        REGISTER,
-        container,
-        retries=BUILT_IN_RETRIES,
+    parts = JobParts(
         volumes=(login,),
         mounts=(mount,),
         # The registry looks at these Pods too: only they show that the login is gone.
-        more_labels={LABEL_MODEL_REGISTRY: register.registry},
+        labels={LABEL_MODEL_REGISTRY: register.registry},
     )
+    name = contract.REGISTER_COMMAND
+    return _job(look, name, REGISTER, container, parts, retries=BUILT_IN_RETRIES)
 
 
-def _built_in(
-    run: Manifest, spec: TrainingRunSpec, settings: Settings, name: str, arguments: Sequence[str]
-) -> dict[str, Any]:
+def loading_job(look: Look, name: str, arguments: Sequence[str], parts: JobParts) -> Manifest:
+    """Return the Job that loads the scoring container beside it; its failure is an answer too."""
+    container = _built_in(look, name, arguments)
+    container["resources"] = _resources("64Mi", "256Mi")
+    return _job(look, name, PROFILE, container, parts, retries=1)
+
+
+def built_in_job(
+    look: Look, name: str, arguments: Sequence[str], parts: JobParts | None = None
+) -> Manifest:
+    """Return a Job of the operator's own that runs a command of the trainer on the workspace."""
+    container = _built_in(look, name, arguments)
+    container["resources"] = _resources("64Mi", "512Mi")
+    return report_job(look, name, container, parts)
+
+
+def report_job(
+    look: Look, name: str, container: Mapping[str, Any], parts: JobParts | None = None
+) -> Manifest:
+    """Return a Job of the operator's own that reads the workspace and answers in one message."""
+    return _job(look, name, REPORT, container, parts or JobParts(), retries=BUILT_IN_RETRIES)
+
+
+def _built_in(look: Look, name: str, arguments: Sequence[str]) -> dict[str, Any]:
     return {
-        "image": settings.trainer_image,
+        "image": look.settings.trainer_image,
         "args": list(arguments),
-        "env": _facts(run, spec, name, "Other"),
+        "env": facts(look.run, look.spec, name, "Other"),
     }
 
 
@@ -120,92 +172,60 @@ def _resources(request: str, limit: str) -> dict[str, Any]:
 
 
 def _job(
-    run: Manifest,
-    spec: TrainingRunSpec,
+    look: Look,
     name: str,
     component: str,
     container: Mapping[str, Any],
+    parts: JobParts,
     *,
     retries: int,
-    pod: Mapping[str, Any] | None = None,
-    volumes: Sequence[Manifest] = (),
-    mounts: Sequence[Manifest] = (),
-    more_labels: Mapping[str, str] | None = None,
+    attempt: int = 1,
 ) -> Manifest:
-    labels = run_labels(run, component, **{LABEL_STEP: name, **(more_labels or {})})
-    workspace = spec.workspace
-    template = {
-        "serviceAccountName": spec.service_account_name or run_child_name(run, "training"),
+    run, workspace = look.run, look.spec.workspace
+    labels = run_labels(run, component, **{LABEL_STEP: name, **parts.labels})
+    account = look.spec.service_account_name or run_child_name(run, "training")
+    template: dict[str, Any] = {
+        "serviceAccountName": account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": "Never",
         "securityContext": pod_security(),
-        **(pod or {}),
+        **parts.pod,
         "containers": [
             {
                 "name": CONTAINER,
                 "imagePullPolicy": "IfNotPresent",
                 "workingDir": workspace.mount_path,
                 **container,
+                **parts.container,
+                "env": [*container["env"], *parts.env],
                 "securityContext": container_security(),
                 "volumeMounts": [
                     {"name": "workspace", "mountPath": workspace.mount_path},
                     {"name": "run", "mountPath": contract.RUN_DIR, "readOnly": True},
                     {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the container's own
-                    *mounts,
+                    *parts.mounts,
                 ],
             }
         ],
         "volumes": [
-            {"name": "workspace", "persistentVolumeClaim": {"claimName": claim_name(run, spec)}},
+            workspace_volume(run, look.spec),
             {"name": "run", "configMap": {"name": run_child_name(run, "parameters")}},
             {"name": "tmp", "emptyDir": {}},
-            *volumes,
+            *parts.volumes,
         ],
     }
+    if parts.init_containers:
+        template["initContainers"] = list(parts.init_containers)
+    own_name = job_name(run, name, component, attempt)
+    metadata = child_metadata(run, own_name, {**labels, **parts.job_labels})
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": child_metadata(run, job_name(run, name, component), labels),
+        "metadata": metadata,
         "spec": {
             "backoffLimit": retries,
+            **parts.job,
             "template": {"metadata": {"labels": labels}, "spec": template},
         },
     }
-
-
-def job_name(run: Manifest, name: str, component: str = STEP) -> str:
-    """Return the name of a step's Job; a user's step named `register` is not the operator's.
-
-    Nothing of the spec is hashed: a step has one Job, whatever version of the operator makes it.
-    """
-    return run_child_name(run, name if component == STEP else f"comal-{name}")
-
-
-def _facts(run: Manifest, spec: TrainingRunSpec, name: str, role: str) -> list[dict[str, str]]:
-    """Return the environment of the step contract."""
-    source, path = spec.source, spec.workspace.mount_path
-    model = spec.register_.path if spec.register_ else contract.DEFAULT_MODEL_PATH
-    facts = {
-        contract.RUN_ENV: run["metadata"]["name"],
-        contract.RUN_UID_ENV: run["metadata"]["uid"],
-        contract.NAMESPACE_ENV: run["metadata"]["namespace"],
-        contract.STEP_ENV: name,
-        contract.ROLE_ENV: role,
-        contract.EXPERIMENT_ENV: spec.experiment,
-        contract.SOURCE_REPOSITORY_ENV: source.repository if source else None,
-        contract.SOURCE_REVISION_ENV: source.revision if source else None,
-        contract.BUILD_ID_ENV: source.build_id if source else None,
-        contract.BUILD_URI_ENV: source.build_uri if source else None,
-        contract.WORKSPACE_ENV: path,
-        contract.PARAMETERS_FILE_ENV: contract.PARAMETERS_FILE,
-        contract.METRICS_FILE_ENV: f"{path}/{contract.METRICS_FILE}",
-        contract.MODEL_DIR_ENV: f"{path}/{model}",
-        "HOME": "/tmp",  # noqa: S108 - the only folder of its own that a container may write
-    }
-    for parameter, value in sorted(spec.parameters.items()):
-        facts[contract.parameter_variable(parameter)] = value
-    # `$(X)` in a value would be expanded by the kubelet; people mean the text.
-    return [
-        {"name": key, "value": (value or "").replace("$(", "$$(")} for key, value in facts.items()
-    ]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from comal_operator.api.training_run import TrainingRunSpec
 from comal_operator.api.training_run_status import StepStatus, TrainingRunStatus
 from comal_operator.core.children import is_ours
 from comal_operator.core.plan import Action, Create, Manifest, Question, Seen, Settings
 from comal_operator.core.reasons import RunReason
-from comal_operator.core.training.gate import Verdict
 from comal_operator.core.training.problems import Diagnosis
+from comal_operator.core.training.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,10 @@ class Look:
     now: datetime
     settings: Settings
     steps: tuple[StepStatus, ...]
+    questions: tuple[Question, ...] = ()
+    """What must be known before the ends of attempts are written down for good."""
+    look_again: timedelta | None = None
+    """When time alone changes what became of the steps."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,15 @@ class Facts:
     metrics: Mapping[str, str] | None = None
     verdict: Verdict | None = None
     version: str | None = None
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    """Those of status.data, sweep, gate and steps that are to be remembered; the others stay."""
 
 
 @dataclass(frozen=True)
 class State:
     """What the status says: on its way, stalled, or at one of the two ends."""
 
-    kind: Literal["Going", "Stalled", "Complete", "Failed"]
+    kind: Literal["Going", "Stalled", "Complete", "Failed", "Cancelled", "Suspended"]
     reason: RunReason
     message: str
     active_step: str | None = None
@@ -51,7 +57,7 @@ class State:
     @property
     def is_final(self) -> bool:
         """Whether nothing ever happens after it."""
-        return self.kind in ("Complete", "Failed")
+        return self.kind in ("Complete", "Failed", "Cancelled")
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,8 @@ class Next:
     actions: tuple[Action, ...] = ()
     questions: tuple[Question, ...] = ()
     look_again: timedelta | None = None
+    memory_first: bool = False
+    """Whether the status must be written before the actions, which are built on it."""
 
 
 def create(look: Look, manifests: Sequence[Manifest], state: State) -> Next | None:

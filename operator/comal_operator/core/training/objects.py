@@ -1,4 +1,4 @@
-"""What a TrainingRun has besides its Jobs: parameters, volume, account, network."""
+"""What a TrainingRun has besides its Jobs: parameters, volume, account, registry."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from comal_operator.api.meta import API_VERSION
 from comal_operator.api.training_run import TrainingRunSpec
 from comal_operator.core.children import child_metadata
 from comal_operator.core.names import (
-    LABEL_MODEL_REGISTRY,
     LABEL_TRAINING_RUN,
     child_name,
     labels,
     short_hash,
 )
 from comal_operator.core.plan import Manifest
-from comal_operator.core.registry.objects import WRITER_PORT
 
 DEFAULT_REGISTRY = "default"
-# Where clouds hand out the node's own credentials.
-METADATA_ADDRESS = "169.254.169.254/32"
-METADATA_ADDRESS_V6 = "fd00:ec2::254/128"
+# The container that does the work of a training Pod.
+CONTAINER = "step"
 STEP = "training-step"
 REPORT = "training-report"
 REGISTER = "training-register"
+FETCH = "training-fetch"
+PROFILE = "training-profile"
 
 
 def run_child_name(run: Manifest, part: str) -> str:
@@ -33,9 +32,36 @@ def run_child_name(run: Manifest, part: str) -> str:
     return child_name(run["metadata"]["name"], part, short_hash(run["metadata"]["uid"], part))
 
 
+def job_name(run: Manifest, name: str, component: str = STEP, attempt: int = 1) -> str:
+    """Return the name of a step's Job; a user's step named `register` is not the operator's.
+
+    Nothing of the spec is hashed: an attempt has one Job, whatever version of the operator makes
+    it. The number of a later attempt is hashed, so that a step named `train-2` is not the second
+    attempt at `train`.
+    """
+    if component != STEP:
+        return run_child_name(run, f"comal-{name}")
+    if attempt == 1:
+        return run_child_name(run, name)
+    part = f"{name}-{attempt}"
+    digest = short_hash(run["metadata"]["uid"], name, attempt)
+    return child_name(run["metadata"]["name"], part, digest)
+
+
 def claim_name(run: Manifest, spec: TrainingRunSpec) -> str:
-    """Return the name of the claim that the run works on."""
-    return spec.workspace.existing_claim or run_child_name(run, "workspace")
+    """Return the name of the claim that the run works on: of a sweep, the best trial's."""
+    sweep = (run.get("status") or {}).get("sweep") or {}
+    own: str = sweep.get("workspace") or run_child_name(run, "workspace")
+    return spec.workspace.existing_claim or own
+
+
+def workspace_volume(run: Manifest, spec: TrainingRunSpec) -> Manifest:
+    """Return the volume that Jobs work on; a sweep has none before its best trial is known."""
+    sweep = (run.get("status") or {}).get("sweep") or {}
+    if spec.sweep is not None and not sweep.get("workspace"):
+        return {"name": "workspace", "emptyDir": {}}
+    claim = {"claimName": claim_name(run, spec)}
+    return {"name": "workspace", "persistentVolumeClaim": claim}
 
 
 def run_labels(run: Manifest, component: str, **more: str) -> dict[str, str]:
@@ -43,15 +69,17 @@ def run_labels(run: Manifest, component: str, **more: str) -> dict[str, str]:
     return labels(component, **{LABEL_TRAINING_RUN: run["metadata"]["name"], **more})
 
 
-def parameters_config_map(run: Manifest, spec: TrainingRunSpec) -> Manifest:
-    """Return the ConfigMap that steps find at COMAL_PARAMETERS_FILE."""
+def parameters_config_map(
+    run: Manifest, spec: TrainingRunSpec, more: Mapping[str, str] | None = None
+) -> Manifest:
+    """Return the ConfigMap that steps find at COMAL_PARAMETERS_FILE, with `more` files beside."""
     text = json.dumps(spec.parameters, indent=2, sort_keys=True, ensure_ascii=False)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(run, "parameters"),
+        "metadata": metadata(run, "parameters"),
         "immutable": True,
-        "data": {"parameters.json": text + "\n"},
+        "data": {"parameters.json": text + "\n", **(more or {})},
     }
 
 
@@ -60,7 +88,7 @@ def service_account(run: Manifest) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": _metadata(run, "training"),
+        "metadata": metadata(run, "training"),
         "automountServiceAccountToken": False,
     }
 
@@ -68,10 +96,10 @@ def service_account(run: Manifest) -> Manifest:
 def workspace_claim(run: Manifest, spec: TrainingRunSpec) -> Manifest:
     """Return the claim that the run's steps share."""
     workspace = spec.workspace
-    metadata = _metadata(run, "workspace")
+    meta = metadata(run, "workspace")
     if workspace.retain:
         # An owner would take it along. The name, made from the run's uid, says whose it is.
-        del metadata["ownerReferences"]
+        del meta["ownerReferences"]
     claim: dict[str, Any] = {
         "accessModes": list(workspace.access_modes or ("ReadWriteOnce",)),
         "resources": {"requests": {"storage": workspace.size or "10Gi"}},
@@ -81,51 +109,9 @@ def workspace_claim(run: Manifest, spec: TrainingRunSpec) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": metadata,
+        "metadata": meta,
         "spec": claim,
     }
-
-
-def network_policies(run: Manifest, spec: TrainingRunSpec) -> tuple[Manifest, ...]:
-    """Return who may talk to whom: nobody to a training Pod, and each Pod where it must.
-
-    The Pods that collect and convert, which may load a user's pickle, reach nothing at all.
-    """
-    closed = _network_policy(run, "isolated", {}, {"policyTypes": ["Ingress", "Egress"]})
-    outside = {
-        "to": [
-            {"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_ADDRESS]}},
-            {"ipBlock": {"cidr": "::/0", "except": [METADATA_ADDRESS_V6]}},
-        ]
-    }
-    steps = _network_policy(
-        run,
-        "steps",
-        {"app.kubernetes.io/component": STEP},
-        {"policyTypes": ["Egress"], "egress": [_dns(), outside]},
-    )
-    if spec.register_ is None:
-        return closed, steps
-    writer = {
-        "to": [
-            {
-                "podSelector": {
-                    "matchLabels": {
-                        "app.kubernetes.io/component": "registry",
-                        LABEL_MODEL_REGISTRY: spec.register_.registry,
-                    }
-                }
-            }
-        ],
-        "ports": [{"protocol": "TCP", "port": WRITER_PORT}],
-    }
-    register = _network_policy(
-        run,
-        "register",
-        {"app.kubernetes.io/component": REGISTER},
-        {"policyTypes": ["Egress"], "egress": [_dns(), writer]},
-    )
-    return closed, steps, register
 
 
 def default_registry(namespace: str) -> Manifest:
@@ -142,21 +128,6 @@ def default_registry(namespace: str) -> Manifest:
     }
 
 
-def _metadata(run: Manifest, part: str) -> dict[str, Any]:
+def metadata(run: Manifest, part: str) -> dict[str, Any]:
+    """Return the metadata of the child of `run` called so."""
     return child_metadata(run, run_child_name(run, part), run_labels(run, "training-run"))
-
-
-def _dns() -> dict[str, Any]:
-    return {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
-
-
-def _network_policy(
-    run: Manifest, part: str, pods: Mapping[str, str], rules: Mapping[str, Any]
-) -> Manifest:
-    selected = {LABEL_TRAINING_RUN: run["metadata"]["name"], **pods}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": _metadata(run, part),
-        "spec": {"podSelector": {"matchLabels": selected}, **rules},
-    }

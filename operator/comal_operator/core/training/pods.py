@@ -8,7 +8,7 @@ from typing import Any
 
 from comal_operator.core.names import LABEL_STEP
 from comal_operator.core.plan import Manifest, Seen
-from comal_operator.core.training.jobs import CONTAINER
+from comal_operator.core.training.objects import CONTAINER
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Ended:
     exit_code: int
     reason: str
     message: str
+    at: str = ""
 
 
 def pods_of(job: Manifest, seen: Seen) -> list[Manifest]:
@@ -27,11 +28,15 @@ def pods_of(job: Manifest, seen: Seen) -> list[Manifest]:
     return sorted(found, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
 
 
+def is_over(pod: Manifest) -> bool:
+    """Return whether nothing of the Pod runs any more."""
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
 def still_runs(step: str, seen: Seen) -> bool:
     """Return whether a Pod of the step is alive: its Job may be gone before it is."""
     return any(
-        pod["metadata"].get("labels", {}).get(LABEL_STEP) == step
-        and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+        pod["metadata"].get("labels", {}).get(LABEL_STEP) == step and not is_over(pod)
         for pod in seen.all("Pod")
     )
 
@@ -42,8 +47,29 @@ def ended(pod: Manifest) -> Ended | None:
     if not state:
         return None
     return Ended(
-        int(state.get("exitCode", 0)), str(state.get("reason", "")), str(state.get("message", ""))
+        int(state.get("exitCode", 0)),
+        str(state.get("reason", "")),
+        str(state.get("message", "")),
+        str(state.get("finishedAt") or ""),
     )
+
+
+def started_at(pod: Manifest) -> str | None:
+    """Return when the step's container was started, or None while it has not been."""
+    state = _container(pod).get("state", {})
+    found = state.get("running") or state.get("terminated") or {}
+    return found.get("startedAt") or None
+
+
+def is_running(pod: Manifest) -> bool:
+    """Return whether the step's container runs now."""
+    return bool(_container(pod).get("state", {}).get("running"))
+
+
+def image_of(pod: Manifest) -> str | None:
+    """Return the image that runs, by digest where the runtime tells it."""
+    container = _container(pod)
+    return container.get("imageID") or container.get("image") or None
 
 
 def waiting(pod: Manifest) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from comal_operator.core.conditions import find, parse_timestamp
 from comal_operator.core.plan import EventsOf, Manifest, Question, Seen
 from comal_operator.core.reasons import RunReason
-from comal_operator.core.training.pods import ended, pods_of, unschedulable, waiting
+from comal_operator.core.training.pods import ended, pods_of, started_at, unschedulable, waiting
 
 _PULL = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _CONFIG = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
@@ -49,7 +49,8 @@ def diagnose(
     pods = [pod for pod in pods_of(job, seen) if ended(pod) is None]
     if not pods:
         return _no_pod(step, job, seen, now)
-    pod = pods[-1]
+    # Of a gang, one that does not run yet.
+    pod = next((pod for pod in pods if started_at(pod) is None), pods[-1])
     reason, message = waiting(pod)
     if reason in _PULL:
         return Diagnosis(_image_problem(run, step, reason, message))

@@ -14,6 +14,8 @@ from comal_operator.core.names import LABEL_MODEL, labels
 from comal_operator.core.plan import Manifest, Seen
 from comal_operator.core.registry.address import location
 from comal_operator.core.registry.numbers import high_water
+from comal_operator.core.training.lineage import data_statistics, lineage, signatures
+from comal_operator.core.training.look import Facts, Look
 from comal_trainer.contract import Converted, Registered, signature_to_json
 
 _NOT_IN_A_LABEL = re.compile(r"[^-._A-Za-z0-9]+")
@@ -53,18 +55,20 @@ def uncounted(seen: Seen, versions: Sequence[api.ModelVersion]) -> api.ModelVers
 
 
 def model_version(
-    run: Manifest,
-    spec: TrainingRunSpec,
+    look: Look,
     register: Register,
     number: int,
     *,
-    metrics: dict[str, str],
+    facts: Facts,
     converted: Converted,
     registered: Registered,
+    profile: api.ModelProfile | None = None,
 ) -> Manifest:
     """Return the ModelVersion that a run registers. No owner: pruning the run keeps it."""
+    run, spec, verdict = look.run, look.spec, facts.verdict
     wire = api.ModelVersionSpec(
-        aliases=register.aliases,
+        # An alias is a promise: what the gate rejected is kept, but moves none.
+        aliases=register.aliases if verdict is None or verdict.passed else (),
         model=register.model,
         version=str(number),
         digest=registered.digest,
@@ -76,15 +80,14 @@ def model_version(
         signature=_signature(converted),
         parity=_parity(converted),
         primary_metric=spec.gate.metric if spec.gate else None,
-        metrics=metrics,
+        metrics=dict(facts.metrics or {}),
         parameters=spec.parameters,
         tags=register.tags,
         description=register.description,
-        lineage=api.Lineage(
-            run=api.RunReference(name=run["metadata"]["name"], uid=run["metadata"]["uid"]),
-            experiment=spec.experiment,
-            source=spec.source,
-        ),
+        signatures=signatures(registered),
+        data_statistics=data_statistics(registered),
+        profile=profile,
+        lineage=lineage(look, verdict),
     )
     return {
         "apiVersion": API_VERSION,

@@ -8,15 +8,15 @@ from typing import Generic, TypeVar
 
 from comal_operator.core.children import is_ours
 from comal_operator.core.conditions import find, is_true, parse_timestamp
-from comal_operator.core.plan import Delete, Manifest, Ref
+from comal_operator.core.plan import Delete, Manifest, Ref, Seen
 from comal_operator.core.reasons import RunReason
 from comal_operator.core.training.look import Look, Next, State, create, troubled
 from comal_operator.core.training.objects import claim_name
 from comal_operator.core.training.pods import ended, pods_of
 from comal_operator.core.training.problems import diagnose
-from comal_trainer.contract import Collected, ContractError, Converted, Registered
+from comal_trainer.contract import ContractError, _Message
 
-Answer = TypeVar("Answer", Collected, Converted, Registered)
+Answer = TypeVar("Answer", bound=_Message)
 RETRY = timedelta(minutes=1)
 
 
@@ -45,13 +45,24 @@ def report(
     status = live.get("status", {})
     if is_true(status.get("conditions"), "Failed"):
         since = (find(status["conditions"], "Failed") or {}).get("lastTransitionTime")
-        return Report(next=retry(look, live, state, failed, why=_why(live, look), since=since))
+        return Report(next=retry(look, live, state, failed, why=why(live, look), since=since))
     if not is_true(status.get("conditions"), "Complete"):
         claim = look.seen.get("PersistentVolumeClaim", claim_name(look.run, look.spec))
         name = state.active_step or ""
         found = diagnose(look.run, name, live, claim=claim, seen=look.seen, now=look.now)
         return Report(next=troubled(state, found))
     return _read(look, live, kind, state, failed)
+
+
+def read_answer(job: Manifest, kind: type[Answer], seen: Seen) -> Answer | None:
+    """Return what a Complete `job` of the operator's own said; None while it is not to be read."""
+    if not is_true(job.get("status", {}).get("conditions"), "Complete"):
+        return None
+    ends = [end for end in map(ended, pods_of(job, seen)) if end and end.exit_code == 0]
+    try:
+        return kind.decode(ends[-1].message) if ends else None
+    except ContractError:
+        return None
 
 
 def _read(
@@ -89,7 +100,8 @@ def delete(job: Manifest) -> Delete:
     return Delete(ref, meta["uid"])
 
 
-def _why(job: Manifest, look: Look) -> str:
+def why(job: Manifest, look: Look) -> str:
+    """Return why a Job of ours failed, as far as its last Pod tells."""
     ends = [end for end in map(ended, pods_of(job, look.seen)) if end is not None]
     failed = find(job["status"]["conditions"], "Failed") or {}
     if not ends:

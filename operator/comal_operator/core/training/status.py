@@ -8,11 +8,18 @@ from typing import Any
 from comal_operator.api.training_run_status import TrainingRunStatus
 from comal_operator.core.conditions import condition, merge, timestamp
 from comal_operator.core.plan import Manifest
-from comal_operator.core.training.gate import short
+from comal_operator.core.reasons import RunReason
 from comal_operator.core.training.look import Facts, Look, State
+from comal_operator.core.training.verdict import Verdict, short
 
 _FIELDS = {field.alias or name for name, field in TrainingRunStatus.model_fields.items()}
-_OURS = ("Ready", "Reconciling", "Stalled", "Complete", "Failed", "GatePassed", "Registered")
+# What other moments than this one have written, and the cluster may have forgotten.
+_KEPT = ("data", "sweep", "profile")
+_OURS = (
+    *("Ready", "Reconciling", "Stalled", "Complete", "Failed", "Suspended"),
+    *("GatePassed", "Registered"),
+)
+_AT_REST = ("Complete", "Cancelled", "Suspended")
 
 
 def status_of(look: Look, state: State) -> dict[str, Any]:
@@ -29,7 +36,9 @@ def status_of(look: Look, state: State) -> dict[str, Any]:
         "activeStep": state.active_step,
         "metric": _metric(look, facts),
         "metrics": dict(facts.metrics) if facts.metrics else None,
-        "steps": [step.to_wire() for step in look.steps],
+        "steps": facts.memory.get("steps", [step.to_wire() for step in look.steps]),
+        "interruptions": sum(step.interruptions or 0 for step in look.steps) or None,
+        **{name: facts.memory.get(name, old.get(name)) for name in _KEPT},
         "gate": _gate(look, facts),
         "modelVersion": facts.version,
         "conditions": conditions,
@@ -57,17 +66,23 @@ def is_written(status: Mapping[str, Any], live: Mapping[str, Any] | None) -> boo
 
 def _conditions(look: Look, state: State) -> list[dict[str, Any]]:
     reason, message, verdict = state.reason, state.message, state.facts.verdict
-    said = [condition("Ready", state.kind == "Complete", reason, message)]
+    # Whoever cancelled or suspended it wanted that: nothing is wrong, and nothing became of it.
+    said = [condition("Ready", state.kind in _AT_REST, reason, message)]
     if state.kind == "Going":
         said.append(condition("Reconciling", True, reason, message))
     if state.kind in ("Stalled", "Failed"):
         said.append(condition("Stalled", True, reason, message))
+    if state.kind == "Suspended":
+        said.append(condition("Suspended", True, reason, message))
     if state.is_final:
-        said.append(condition(state.kind, True, reason, message))
+        end = "Failed" if state.kind == "Cancelled" else state.kind
+        said.append(condition(end, True, reason, message))
     if verdict is not None:
         said.append(condition("GatePassed", verdict.passed, verdict.reason, verdict.message))
     if look.spec.register_ is not None and state.is_final:
-        said.append(condition("Registered", state.facts.version is not None, reason, message))
+        made = state.facts.version is not None
+        why = RunReason.REGISTERED if made else reason
+        said.append(condition("Registered", made, why, message))
     return said
 
 
@@ -80,12 +95,28 @@ def _metric(look: Look, facts: Facts) -> str | None:
 def _gate(look: Look, facts: Facts) -> dict[str, Any] | None:
     if look.spec.gate is None:
         return None
-    verdict = facts.verdict
-    if verdict is None:
-        return {"decision": "Pending"}
+    old = facts.memory.get("gate", (look.run.get("status") or {}).get("gate")) or {}
+    # What was chosen to be measured is remembered, whatever comes of it.
+    kept = {name: old[name] for name in ("measured", "evaluations") if name in old}
+    if facts.verdict is None:
+        if "measured" in kept:
+            kept["baseline"] = {"version": kept["measured"], "measure": "SameData"}
+        return {"decision": "Pending", **kept}
+    return {**gate_record(look.spec.gate.metric, facts.verdict), **kept}
+
+
+def gate_record(metric: str, verdict: Verdict) -> dict[str, Any]:
+    """Return the verdict as status.gate says it."""
     found: dict[str, Any] = {"decision": "Passed" if verdict.passed else "Rejected"}
     if verdict.candidate is not None:
         found["candidate"] = verdict.candidate
     if verdict.baseline is not None:
-        found["baseline"] = {"version": verdict.baseline.version, "value": verdict.baseline.value}
+        said = {
+            "version": verdict.baseline.version,
+            "value": verdict.baseline.metrics.get(metric),
+            "measure": verdict.baseline.measure,
+        }
+        found["baseline"] = {key: value for key, value in said.items() if value is not None}
+    if verdict.comparison:
+        found["comparison"] = [row.to_wire() for row in verdict.comparison]
     return found

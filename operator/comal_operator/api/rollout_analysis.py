@@ -1,0 +1,75 @@
+"""What a candidate must keep to while it climbs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from comal_operator.api.meta import ApiType, remedy, rule, rules
+
+Fraction = Annotated[
+    str,
+    Field(
+        pattern=r"^(1(\.0+)?|0(\.[0-9]{1,6})?)$",
+        max_length=8,
+        json_schema_extra=remedy('must be a fraction in quotes from "0" to "1", such as "0.01"'),
+    ),
+]
+Ratio = Annotated[
+    str,
+    Field(
+        pattern=r"^[1-9][0-9]{0,3}(\.[0-9]{1,3})?$",
+        max_length=8,
+        json_schema_extra=remedy('must be a ratio in quotes from "1", such as "1.2"'),
+    ),
+]
+
+
+class ErrorAnalysis(ApiType):
+    """Bounds on the share of requests that end with 5xx or without an answer."""
+
+    max_rate: Fraction = "0.01"
+    """Highest share of failed requests; "1" judges by worseThanStableBy alone."""
+    worse_than_stable_by: Fraction | None = None
+    """How much higher the share may be than stable's in the same time."""
+
+
+class LatencyAnalysis(ApiType):
+    """A bound on how slow the candidate may be."""
+
+    quantile: Literal["p50", "p90", "p95", "p99"] = "p95"
+    """Which quantile of the routers' histograms is compared."""
+    max_ratio_to_stable: Ratio
+    """Highest ratio of the candidate's quantile to stable's."""
+    min_requests: Annotated[int, Field(ge=20, le=1_000_000)] = 100
+    """Requests that stable and candidate must have answered before latencies are compared."""
+
+
+class Analysis(ApiType):
+    """What a candidate must keep to, from the routers' own counters, read each second.
+
+    Tests are sequential: they may decide at any request, and reject one of a hundred candidates at
+    most that sit exactly at a bound.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.errors) || double(self.errors.maxRate) < 1.0"
+                " || has(self.errors.worseThanStableBy) || has(self.latency)",
+                'analysis.errors.maxRate "1" alone judges nothing:'
+                " add errors.worseThanStableBy or latency, or choose a lower maxRate",
+            )
+        )
+    )
+
+    errors: ErrorAnalysis = ErrorAnalysis()
+    """Bounds on failed requests, those that a retry hid from callers included."""
+    latency: LatencyAnalysis | None = None
+    """A bound on slowness; not judged when left out."""
+    on_insufficient_traffic: Literal["Hold", "Promote", "Fail"] = "Hold"
+    """What happens when a step's `for` is over and its minRequests have not come.
+
+    Hold waits for them until the deadline, Promote goes on, Fail rolls back.
+    """

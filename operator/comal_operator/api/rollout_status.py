@@ -1,0 +1,80 @@
+"""What a ModelDeployment's status says of the rollout under way, and remembers of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from comal_operator.api.meta import ApiType, Timestamp
+
+RevisionName = Annotated[str, Field(max_length=16)]
+_Sentence = Annotated[str, Field(max_length=512)]
+_Who = Annotated[str, Field(max_length=253)]
+
+
+class Hold(ApiType):
+    """Why the candidate gets no further share until a person says so."""
+
+    by: _Who
+    """Who asked for it; analysis when the candidate failed and rollout.onFailure is Hold."""
+    since: Timestamp
+    """Since when."""
+    reason: Annotated[str, Field(max_length=64)]
+    """Paused, or why the candidate failed, as one word."""
+    message: Annotated[str, Field(max_length=3072)] = ""
+    """Why, as a sentence; of a crash with the end of its log."""
+
+
+class HandledRequest(ApiType):
+    """A request that was heard once and for all."""
+
+    request: Annotated[str, Field(max_length=128)]
+    """Text of the annotation comal.dev/request."""
+    by: _Who | None = None
+    """Who asked, as the annotation comal.dev/requested-by said."""
+    at: Timestamp
+    """When it was handled."""
+    refused: _Sentence | None = None
+    """Why nothing was done; none when it was carried out."""
+
+
+class SmokeStatus(ApiType):
+    """How the smoke test of the candidate ended."""
+
+    passed: bool
+    """Whether the answer was right."""
+    message: _Sentence
+    """What was answered."""
+
+
+class RouterCount(ApiType):
+    """What one router had counted of one revision when the step began."""
+
+    router: Annotated[str, Field(max_length=63)]
+    """Name of the router's Pod."""
+    revision: RevisionName
+    """The revision."""
+    requests: int
+    """Requests that had ended."""
+    errors: int
+    """Those that had failed."""
+
+
+class AnalysisStatus(ApiType):
+    """The numbers on which the last decision about the candidate stood."""
+
+    verdict: Literal["Undecided", "Healthy", "Failed"]
+    """Undecided while the first step runs, then what was found at the end of the last one."""
+    message: _Sentence = ""
+    """The same as a sentence."""
+    requests: int = 0
+    """Requests to the candidate at that step."""
+    errors: int = 0
+    """Those that failed."""
+    stable_requests: int = 0
+    """Requests to stable in the same time."""
+    stable_errors: int = 0
+    """Those that failed."""
+    baseline: Annotated[tuple[RouterCount, ...], Field(max_length=64)] = ()
+    """The routers' counters when the step began; remembered, so that a restart loses no count."""

@@ -1,0 +1,53 @@
+"""The conditions AnalysisHealthy and UpdateAvailable."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from comal_operator.core.conditions import condition
+from comal_operator.core.serving.looked import Looked
+from comal_operator.core.serving.reasons import AnalysisReason, RejectionReason, UpdateReason
+from comal_operator.core.serving.resolution import Unresolved
+
+# What was measured; the other rejections are told by Ready alone.
+_MEASURED: Final = frozenset(
+    {
+        RejectionReason.ERROR_RATE,
+        RejectionReason.WORSE_THAN_STABLE,
+        RejectionReason.LATENCY,
+        RejectionReason.INSUFFICIENT_TRAFFIC,
+        RejectionReason.SMOKE_TEST_FAILED,
+    }
+)
+
+
+def analysis_healthy(looked: Looked) -> list[dict[str, Any]]:
+    """Return what the numbers say of the candidate; nothing while there is none to judge."""
+    memory = looked.memory
+    rejection = memory.rejection(looked.revision or "")
+    if rejection is not None and rejection.reason in _MEASURED:
+        text = f"{rejection.model_version}: {rejection.message}"
+        return [condition("AnalysisHealthy", False, rejection.reason, text)]
+    candidate, hold = memory.candidate, memory.hold
+    if candidate is None or memory.stable is None or memory.weight is None:
+        return []
+    if hold is not None and hold.reason in _MEASURED:
+        text = f"{candidate.model_version}: {hold.message}"
+        return [condition("AnalysisHealthy", False, hold.reason, text)]
+    if memory.evidence is not None and memory.evidence.verdict == "Healthy":
+        text = f"{candidate.model_version}: {memory.evidence.message}"
+        return [condition("AnalysisHealthy", True, AnalysisReason.HEALTHY, text)]
+    text = f"{candidate.model_version} has not finished a step with requests yet"
+    return [condition("AnalysisHealthy", None, AnalysisReason.WATCHING, text)]
+
+
+def update_available(looked: Looked) -> list[dict[str, Any]]:
+    """Return whether there is a newer version than the one kept; nothing unless one is kept."""
+    if looked.spec.model.auto_update is not False or isinstance(looked.model, Unresolved):
+        return []
+    newer, kept = looked.newer, looked.model.model_version
+    if newer is None:
+        text = f"{kept} is what spec.model names"
+        return [condition("UpdateAvailable", False, UpdateReason.UP_TO_DATE, text)]
+    text = f"spec.model names {newer} now, and autoUpdate is false: {kept} goes on serving"
+    return [condition("UpdateAvailable", True, UpdateReason.NEWER_VERSION, text)]

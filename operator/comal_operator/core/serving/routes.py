@@ -1,0 +1,186 @@
+"""Which request goes where: a named revision, a rule's revision, or whoever's share it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from comal_operator.core.serving.acknowledgement import (
+    MIRROR_CLUSTER,
+    SCORING_CLUSTER,
+    SCORING_ROUTES,
+)
+from comal_operator.core.serving.endpoints import Backend, Routing
+from comal_operator.core.serving.handling import Mirror, Role
+from comal_operator.core.serving.repeats import ANSWERED_BY, retry_policy
+from comal_operator.core.serving.replies import error_body
+from comal_scorer.contract import REVISION_HEADER
+
+NO_FALLBACK_HEADER = "x-comal-no-fallback"
+# On copies: how many percent of the requests are copied.
+MIRROR_HEADER = "x-comal-mirror"
+# Where Azure ML's router has the endpoint.
+_SERVICE_PATH = "/api/v1/service/{}/"
+
+Route = Mapping[str, Any]
+
+
+def route_configuration(routing: Routing) -> dict[str, Any]:
+    """Return the routes' one resource: the first route that fits a request takes it."""
+    host = {
+        "name": routing.name,
+        "domains": ["*"],
+        "request_body_buffer_limit": routing.handling.repeatable_bytes,
+        "response_headers_to_remove": [ANSWERED_BY],
+        "routes": [*_by_revision(routing), *_by_rules(routing), *_by_share(routing)],
+    }
+    return {
+        "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+        "name": SCORING_ROUTES,
+        "virtual_hosts": [host],
+    }
+
+
+def _by_revision(routing: Routing) -> Sequence[Route]:
+    """Return the routes of requests that name their revision; nobody else answers those."""
+    known = [
+        {
+            "match": _match(_header(REVISION_HEADER, one.revision)),
+            "route": {**_action(routing), "metadata_match": _revision(one)},
+        }
+        for one in routing.backends
+    ]
+    unknown = {
+        "match": _match({"name": REVISION_HEADER, "present_match": True}),
+        "direct_response": {
+            "status": 404,
+            "body": error_body(
+                "unknown-revision",
+                f"no revision of that name serves here; see status.traffic of {routing.name}",
+            ),
+        },
+    }
+    return [*known, unknown]
+
+
+def _by_rules(routing: Routing) -> Sequence[Route]:
+    """Return the routes of `traffic.rules`; without their revision they are no rules."""
+    found: list[Route] = []
+    for rule in routing.handling.rules:
+        backend = next((one for one in routing.backends if one.role == rule.role), None)
+        if backend is None:
+            continue
+        match = _header(rule.header, rule.value)
+        action = _action(routing)
+        found += [
+            {
+                "match": _match(match, _refusal()),
+                "route": {**action, "metadata_match": _revision(backend)},
+            },
+            {
+                "match": _match(match),
+                "route": {
+                    **action,
+                    "metadata_match": _or_by_share(backend),
+                    "retry_policy": retry_policy(of_errors=False, away_from_candidate=False),
+                },
+            },
+        ]
+    return found
+
+
+def _by_share(routing: Routing) -> Sequence[Route]:
+    action = {**_action(routing), **_copies(routing.handling.mirror)}
+    policy = retry_policy(of_errors=routing.handling.repeats_errors, away_from_candidate=True)
+    return [
+        *_sticky(routing, action),
+        {"match": _match(_refusal()), "route": action},
+        {"match": _match(), "route": {**action, "retry_policy": policy}},
+    ]
+
+
+def _sticky(routing: Routing, action: Mapping[str, Any]) -> Sequence[Route]:
+    """Return the routes of requests whose header's hash chooses the revision, within the shares."""
+    header = routing.handling.sticky_by
+    sharing = [one for one in routing.backends if Decimal(one.percent) > 0]
+    if header is None or not sharing:
+        return []
+    # Who has left the stable revision's part of the hashes for the candidate's stays there while
+    # it grows: the candidate's part comes first.
+    sharing.sort(key=lambda one: (one.role == Role.STABLE, one.role, one.revision))
+    hashed = {"header": {"header_name": header}}
+    present = {"name": header, "present_match": True}
+    rest = {name: value for name, value in action.items() if name != "cluster"}
+    policy = retry_policy(of_errors=False, away_from_candidate=False)
+
+    def route(*, repeats: bool) -> Route:
+        chosen = {
+            "clusters": [
+                {
+                    "name": SCORING_CLUSTER,
+                    "weight": int(Decimal(one.percent) * 1000),
+                    "metadata_match": _or_by_share(one) if repeats else _revision(one),
+                }
+                for one in sharing
+            ],
+            "use_hash_policy": True,
+        }
+        found = {**rest, "weighted_clusters": chosen, "hash_policy": [hashed]}
+        headers = [present] if repeats else [present, _refusal()]
+        return {
+            "match": _match(*headers),
+            "route": {**found, "retry_policy": policy} if repeats else found,
+        }
+
+    return [route(repeats=False), route(repeats=True)]
+
+
+def _copies(mirror: Mirror | None) -> dict[str, Any]:
+    """Return what sends copies of a share of the requests; their answers are counted, not used."""
+    if mirror is None:
+        return {}
+    part = {"numerator": int(Decimal(mirror.percent) * 10_000), "denominator": "MILLION"}
+    marked = {"header": {"key": MIRROR_HEADER, "value": mirror.percent}}
+    policy = {
+        "cluster": MIRROR_CLUSTER,
+        "runtime_fraction": {"default_value": part},
+        "disable_shadow_host_suffix_append": True,
+        "request_headers_mutations": [{"append": marked}],
+    }
+    return {"request_mirror_policies": [policy]}
+
+
+def _action(routing: Routing) -> dict[str, Any]:
+    """Return what all routes share; the cluster gives requests to revisions by their shares."""
+    path = re.escape(_SERVICE_PATH.format(routing.name))
+    return {
+        "cluster": SCORING_CLUSTER,
+        "timeout": f"{routing.timeout_seconds:g}s",
+        "regex_rewrite": {"pattern": {"regex": f"^{path}"}, "substitution": "/"},
+    }
+
+
+def _match(*headers: Mapping[str, Any]) -> dict[str, Any]:
+    return {"prefix": "/", **({"headers": list(headers)} if headers else {})}
+
+
+def _header(name: str, value: str) -> dict[str, Any]:
+    return {"name": name, "string_match": {"exact": value}}
+
+
+def _refusal() -> dict[str, Any]:
+    """Return the match of callers who want no request of theirs sent twice."""
+    return {"name": NO_FALLBACK_HEADER, "present_match": True}
+
+
+def _or_by_share(backend: Backend) -> dict[str, Any]:
+    """Return the choice of this revision; by shares if none of its Pods answers."""
+    # `{}` fits every endpoint.
+    choices = [{"revision": backend.revision}, {}]
+    return {"filter_metadata": {"envoy.lb": {"fallback_list": choices}}}
+
+
+def _revision(backend: Backend) -> dict[str, Any]:
+    return {"filter_metadata": {"envoy.lb": {"revision": backend.revision}}}

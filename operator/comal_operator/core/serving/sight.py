@@ -1,0 +1,57 @@
+"""What one look at a rollout sees besides what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from comal_operator.core.serving.counters import Reading
+from comal_operator.core.serving.latched import SmokeResult
+from comal_operator.core.serving.observed import RevisionSeen
+from comal_operator.core.serving.schedule import Schedule
+
+_UNSEEN = RevisionSeen()
+
+
+@dataclass(frozen=True)
+class Target:
+    """The revision that the spec wants; its snapshot exists."""
+
+    revision: str
+    model_version: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the annotations ask for."""
+
+    text: str
+    by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """All that a rollout's next step hangs on, in one value."""
+
+    now: datetime
+    schedule: Schedule
+    revisions: Mapping[str, RevisionSeen]
+    target: Target | None
+    """None until the wanted revision has its snapshot."""
+    is_resolved: bool = True
+    """Whether there is a model at all: without one, what is wanted is surely not the candidate."""
+    is_confirmed: bool = False
+    """Whether all routers were asked just now and run what is remembered: one that was away when
+    the others acknowledged may be back with older shares.
+    """
+    readings: Mapping[str, Reading] | None = None
+    """What each router has counted; None if not every router has just told."""
+    smoke: SmokeResult | None = None
+    """How the candidate's smoke test has ended; None if it has not."""
+    request: Request | None = None
+
+    def seen(self, revision: str) -> RevisionSeen:
+        """Return a revision as the cluster shows it; all zero if it has no Deployment."""
+        return self.revisions.get(revision, _UNSEEN)

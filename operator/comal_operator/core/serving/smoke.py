@@ -1,0 +1,156 @@
+"""The smoke test: a Job that sends one request to the candidate before any caller does.
+
+A Job in the trainer image, and not a call of the operator's own: the operator then needs no way
+through the network to anybody's scoring Pods, and a slow answer holds up no other object.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from comal_operator.api.rollout_smoke import Smoke
+from comal_operator.core.children import child_metadata, container_security, is_ours, pod_security
+from comal_operator.core.conditions import find, is_true, parse_timestamp
+from comal_operator.core.durations import parse_duration
+from comal_operator.core.names import child_name, short_hash
+from comal_operator.core.plan import Action, Create, Delete, Manifest, Ref, Seen, Settings
+from comal_operator.core.serving.labels import SMOKE, serving_labels
+from comal_operator.core.serving.latched import SmokeResult
+from comal_operator.core.serving.memory import Memory
+from comal_operator.core.serving.pods import SCORING_PORT, service_account_name
+from comal_operator.core.serving.revision import child_of_revision
+from comal_operator.core.serving.schedule import Schedule
+from comal_operator.core.serving.sight import Sight
+from comal_trainer.contract import ContractError
+from comal_trainer.contract.smoke import Smoked, Trial, smoke_arguments
+
+# What could not be run tells nothing about the candidate: it is run again.
+_TRY_AGAIN = timedelta(minutes=1)
+_KEPT_SECONDS = 3600
+
+
+def smoke_result(
+    mdep: Manifest, memory: Memory, schedule: Schedule, seen: Seen
+) -> SmokeResult | None:
+    """Return how the candidate's smoke test ended; None if it has not, or none is wanted."""
+    wanted = wanted_smoke(memory, schedule)
+    if wanted is None:
+        return None
+    job = seen.get("Job", _name(mdep, memory, wanted))
+    if job is None or not is_ours(job, mdep):
+        return None
+    for pod in seen.all("Pod"):
+        told = _told(pod, job)
+        if told is not None:
+            return SmokeResult(told.passed, told.message[:500])
+    return None
+
+
+def wanted_smoke(memory: Memory, schedule: Schedule) -> Smoke | None:
+    """Return the smoke test that the candidate has before it now."""
+    begun = memory.candidate is not None and memory.step_since is not None
+    held = memory.hold is not None
+    if not begun or held or memory.smoke is not None or memory.stable is None:
+        return None
+    return schedule.stage(memory).smoke
+
+
+def smoke_actions(
+    mdep: Manifest, memory: Memory, sight: Sight, seen: Seen, settings: Settings
+) -> tuple[Action, ...]:
+    """Return what makes the Job, or clears away one that could not be run."""
+    wanted = wanted_smoke(memory, sight.schedule)
+    if wanted is None or memory.candidate is None:
+        return ()
+    name = _name(mdep, memory, wanted)
+    there = seen.get("Job", name)
+    if ("Job", name) in seen.refusals:
+        return ()
+    if there is None:
+        return (Create(_job(mdep, name, memory.candidate.revision, wanted, settings)),)
+    conditions = (there.get("status") or {}).get("conditions")
+    is_going = "deletionTimestamp" in there["metadata"]
+    if is_going or not is_ours(there, mdep) or not is_true(conditions, "Failed"):
+        return ()
+    since = parse_timestamp((find(conditions, "Failed") or {})["lastTransitionTime"])
+    if sight.now < since + _TRY_AGAIN:
+        return ()
+    return (Delete(Ref.of(there), there["metadata"]["uid"]),)
+
+
+def _name(mdep: Manifest, memory: Memory, smoke: Smoke) -> str:
+    """Return a name of this candidate's own: each of its lives, and each resume, is tried anew."""
+    candidate = memory.candidate
+    resumed = [one.text for one in memory.handled if one.text.startswith("resume@")]
+    life = (candidate.revision, candidate.since.isoformat()) if candidate else ()
+    return child_name(
+        mdep["metadata"]["name"], SMOKE, short_hash(life, smoke.to_wire(), resumed[:1])
+    )
+
+
+def _told(pod: Manifest, job: Manifest) -> Smoked | None:
+    owners = pod["metadata"].get("ownerReferences") or ()
+    if not any(one.get("uid") == job["metadata"]["uid"] for one in owners):
+        return None
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        ended = (container.get("state") or {}).get("terminated") or {}
+        if ended and not ended.get("exitCode"):
+            try:
+                return Smoked.decode(ended.get("message") or "")
+            except ContractError:
+                return None
+    return None
+
+
+def _job(
+    mdep: Manifest, name: str, revision: str, smoke: Smoke, settings: Settings
+) -> dict[str, Any]:
+    timeout = parse_duration(smoke.timeout).total_seconds()
+    trial = Trial(
+        url=f"http://{child_of_revision(mdep, revision)}:{SCORING_PORT}{smoke.path}",
+        method=smoke.method,
+        headers={one.name: one.value for one in smoke.headers},
+        body=smoke.body,
+        status=smoke.expect.status,
+        json=smoke.expect.json_,
+        tolerance=float(Decimal(smoke.expect.tolerance)),
+        retries=smoke.retries,
+        timeout=timeout,
+    )
+    marks = serving_labels(mdep, SMOKE)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": child_metadata(mdep, name, marks),
+        "spec": {
+            "backoffLimit": 2,
+            "activeDeadlineSeconds": int((smoke.retries + 1) * (timeout + 1)) + 300,
+            "ttlSecondsAfterFinished": _KEPT_SECONDS,
+            "template": {"metadata": {"labels": marks}, "spec": _pod(mdep, trial, settings)},
+        },
+    }
+
+
+def _pod(mdep: Manifest, trial: Trial, settings: Settings) -> dict[str, Any]:
+    container = {
+        "name": SMOKE,
+        "image": settings.trainer_image,
+        "args": list(smoke_arguments(trial)),
+        "securityContext": container_security(),
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "64Mi"},
+            "limits": {"memory": "256Mi"},
+        },
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - the Pod's own
+    }
+    return {
+        "serviceAccountName": service_account_name(mdep),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "restartPolicy": "Never",
+        "securityContext": pod_security(),
+        "containers": [container],
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
+    }

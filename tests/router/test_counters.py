@@ -1,0 +1,58 @@
+"""What a real Envoy counts of each revision is what the analysis reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from comal_operator.core.serving.counters import (
+    COUNTERS_PATH,
+    HOSTS_PATH,
+    Counters,
+    parse_counters,
+)
+from router.endpoint import EVERYBODY, Endpoint
+from router.running import Router, until
+from router.scorers import Scorer
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def counters(router: Router) -> dict[str, Counters]:
+    return parse_counters(router.statistics(COUNTERS_PATH)[1], router.statistics(HOSTS_PATH)[1])
+
+
+def test_answers_errors_and_hidden_failures_are_counted_by_revision(
+    scorers: Callable[[str], Scorer], running: Callable[..., Router]
+) -> None:
+    endpoint = Endpoint(scorers, stable=1)
+    router = running(endpoint.routing("50"))
+    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    for one in endpoint.candidate:
+        one.status = 500
+    told = router.score(40)
+    assert told == {"stable": 20, "failed 500": 20}
+    found = counters(router)
+    assert (found["a1"].requests, found["a1"].errors) == (20, 0)
+    assert (found["b2"].requests, found["b2"].errors) == (20, 20)
+
+    # Refused connections are sent elsewhere: no caller sees one, and the candidate's count does.
+    for one in endpoint.candidate:
+        one.stop()
+    assert set(router.score(10)) == {"stable"}
+    assert counters(router)["b2"].errors > 20
+    until("histograms are merged", lambda: bool(counters(router)["a1"].latency))
+    assert sum(counters(router)["a1"].latency.values()) >= 20
+
+
+def test_a_change_of_shares_keeps_the_counts(
+    scorers: Callable[[str], Scorer], running: Callable[..., Router]
+) -> None:
+    endpoint = Endpoint(scorers, stable=1)
+    router = running(endpoint.routing("50"))
+    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    router.score(20)
+    router.follow(endpoint.routing("10"))
+    router.score(20)
+    assert counters(router)["a1"].requests == 28

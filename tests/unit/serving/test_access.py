@@ -1,0 +1,74 @@
+"""Keys and certificates reach the routers, and the operator never reads one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from comal_operator.core.plan import CreateCredentials, Credentials
+from comal_operator.shell.credentials import with_credentials
+from make import a_version
+from serving_world import ServingWorld, an_endpoint
+
+KEYS = {"auth": "Keys"}
+
+
+def served(**fields: Any) -> ServingWorld:
+    world = ServingWorld().add(an_endpoint(**fields), a_version(1))
+    world.settle()
+    return world
+
+
+def router(world: ServingWorld) -> Any:
+    return world.objects["Deployment", "diabetes-router"]["spec"]["template"]["spec"]
+
+
+def secrets(world: ServingWorld) -> dict[str, str]:
+    """Return the mounted Secrets by folder."""
+    pod = router(world)
+    names = {one["name"]: one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one}
+    mounts = pod["containers"][0]["volumeMounts"]
+    return {one["mountPath"]: names[one["name"]] for one in mounts if one["name"] in names}
+
+
+def test_keys_are_made_once_and_mounted() -> None:
+    world = served(access=KEYS)
+    assert world.key_secrets == ["diabetes-keys"]
+    assert secrets(world)["/etc/comal/keys"] == "diabetes-keys"
+    assert world.status["keysSecret"] == "diabetes-keys"
+    world.edit(replicas=3)
+    world.settle()
+    assert world.key_secrets == ["diabetes-keys"]
+
+
+def test_given_keys_are_mounted_and_none_are_made() -> None:
+    world = served(access={**KEYS, "keys": {"secretName": "mine"}})
+    assert world.key_secrets == []
+    assert secrets(world)["/etc/comal/keys"] == "mine"
+    assert world.status["keysSecret"] == "mine"
+    world.edit(access=KEYS)
+    world.settle()
+    assert world.key_secrets == ["diabetes-keys"]
+
+
+def test_without_keys_nothing_is_made_or_mounted() -> None:
+    world = served(access={"auth": "None"})
+    assert world.key_secrets == []
+    assert list(secrets(world)) == ["/etc/comal/router"]
+    assert "keysSecret" not in world.status
+
+
+def test_a_certificate_turns_the_service_to_https() -> None:
+    world = served(access={"auth": "None", "tls": {"secretName": "cert"}})
+    assert secrets(world)["/etc/comal/tls"] == "cert"
+    ports = world.objects["Service", "diabetes"]["spec"]["ports"]
+    assert ports == [{"name": "https", "port": 443, "targetPort": 8080}]
+    assert world.status["url"] == "https://diabetes.team.svc/score"
+
+
+def test_keys_are_long_and_never_the_same() -> None:
+    action = CreateCredentials({"kind": "Secret"}, Credentials.KEYS)
+    one, other = [asyncio.run(with_credentials(action))["data"] for _ in range(2)]
+    assert set(one) == {"primary", "secondary"}
+    assert len({*one.values(), *other.values()}) == 4
+    assert all(len(key) > 40 for key in one.values())
