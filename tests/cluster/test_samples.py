@@ -81,7 +81,7 @@ def test_tacos_or_burritos_with_tensorflow(kubectl: Kubectl, images: dict[str, s
         kubectl, images["scorer"], found["status"]["url"], json.dumps({"data": grass})
     )
     assert status == 200, answer
-    assert json.loads(json.loads(answer))["label"] == "grass"
+    assert json.loads(answer)["prediction"] == "grass"
 
     status, answer = score(
         kubectl, images["scorer"], found["status"]["url"], json.dumps({"data": "bm90IGEganBlZw=="})

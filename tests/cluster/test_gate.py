@@ -1,0 +1,91 @@
+"""The gate on a real cluster: the baseline measured again on this run's data, and two at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster_words import a_deployment, a_run, a_step, condition, wait_condition
+from demo.kubectl import Kubectl, Manifest
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+GATE = {"metric": "mse", "goal": "Minimize"}
+
+
+def diabetes(name: str, alpha: str, **gate: object) -> Manifest:
+    """Return a run of the sample's two steps."""
+    return a_run(
+        name,
+        a_step("train", role="Train", args=["diabetes", "train"]),
+        a_step("evaluate", role="Evaluate", args=["diabetes", "evaluate"]),
+        parameters={"alpha": alpha},
+        gate={**GATE, **gate},
+        register={"model": "diabetes", "aliases": ["candidate"]},
+    )
+
+
+def over(kubectl: Kubectl, name: str) -> Manifest:
+    return wait_condition(kubectl, "trun", name, ("Complete", "True"), seconds=300)
+
+
+def test_the_baseline_is_measured_again_on_this_run_s_data(kubectl: Kubectl) -> None:
+    first = diabetes("first", "0.5")
+    kubectl.apply(first)
+    over(kubectl, "first")
+
+    again = diabetes("again", "0.4", baseline={"measure": "SameData"}, threshold="5000")
+    kubectl.apply(again)
+    run = over(kubectl, "again")
+    gate = run["status"]["gate"]
+    assert gate["decision"] == "Passed"
+    assert gate["baseline"]["version"] == "diabetes-v1"
+    assert gate["baseline"]["measure"] == "SameData", condition(run, "GatePassed")["message"]
+    assert abs(float(gate["baseline"]["value"]) - 3298.8856) < 1
+    assert [row["rule"] for row in gate["comparison"]] == ["at most 5000", "lower by more than 0"]
+
+
+def test_guards_and_onreject(kubectl: Kubectl) -> None:
+    guard = {"metric": "mse", "max": "3000"}
+    kubectl.apply(diabetes("guarded", "0.4", guards=[guard], onReject="Fail"))
+    run = wait_condition(kubectl, "trun", "guarded", ("Failed", "True"), seconds=300)
+    assert condition(run, "GatePassed")["reason"] == "GuardMissed"
+    assert condition(run, "Failed")["reason"] == "Rejected"
+    assert kubectl.items("mver") == []
+
+    kubectl.apply(diabetes("given-up", "0.4", threshold="1", onReject="Cancel"))
+    run = wait_condition(kubectl, "trun", "given-up", ("Failed", "True"), seconds=300)
+    assert condition(run, "Failed")["reason"] == "Cancelled"
+    assert condition(run, "Ready")["status"] == "True"
+
+
+def test_the_deployed_version_is_what_is_to_be_beaten(kubectl: Kubectl) -> None:
+    kubectl.apply(diabetes("good", "0.4"))
+    over(kubectl, "good")
+    kubectl.apply(a_deployment("diabetes", model={"name": "diabetes", "version": "1"}))
+    wait_condition(kubectl, "mdep", "diabetes", ("Ready", "True"), seconds=240)
+    kubectl.apply(diabetes("worse", "0.9", baseline={"select": "None"}))
+    over(kubectl, "worse")
+
+    # Newer than the deployed one, and worse than it: better than the newest is not enough.
+    kubectl.apply(diabetes("middle", "0.5", baseline={"select": "Deployed"}))
+    run = over(kubectl, "middle")
+    assert condition(run, "Ready")["reason"] == "Rejected"
+    assert "diabetes-v1" in condition(run, "GatePassed")["message"]
+
+
+@pytest.mark.parametrize("measure", ["Recorded", "SameData"])
+def test_two_runs_that_end_together_cannot_both_beat_the_same_version(
+    kubectl: Kubectl, measure: str
+) -> None:
+    kubectl.apply(diabetes("first", "0.9"))
+    over(kubectl, "first")
+    names = ("left", "right")
+    for name in names:
+        kubectl.apply(diabetes(name, "0.4", baseline={"measure": measure}))
+    runs = [over(kubectl, name) for name in names]
+    reasons = sorted(condition(run, "Ready")["reason"] for run in runs)
+    assert reasons == ["Registered", "Rejected"]
+    versions = [one["metadata"]["name"] for one in kubectl.items("mver")]
+    assert versions == ["diabetes-v1", "diabetes-v2"]
+    rejected = next(run for run in runs if condition(run, "Ready")["reason"] == "Rejected")
+    assert "diabetes-v2" in condition(rejected, "GatePassed")["message"]

@@ -1,0 +1,111 @@
+"""A rollout and a training, looked after from a terminal with `kubectl comal`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster_words import a_deployment, a_run, a_step, wait_condition
+from demo.kubectl import Kubectl
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+VENV = Path(__file__).resolve().parents[2] / ".venv" / "bin"
+ROW = json.dumps({"data": [[0.03, 0.05, 0.06, 0.02, -0.04, -0.03, -0.04, -0.002, 0.02, -0.02]]})
+ROLLOUT = {
+    "steps": [{"percent": "10", "approval": "Required"}, {"percent": "50", "for": "10m"}],
+    "bake": "10m",
+    "drain": "2s",
+}
+
+
+def comal(kubectl: Kubectl, *arguments: str, stdin: str = "") -> str:
+    """Return what `kubectl comal …` printed; raise with its error."""
+    done = subprocess.run(
+        [kubectl.program, "comal", *arguments, "-n", kubectl.namespace],
+        env={
+            **os.environ,
+            "PATH": f"{VENV}:{os.environ['PATH']}",
+            "KUBECONFIG": str(kubectl.kubeconfig),
+            "COLUMNS": "160",
+        },
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def answer(kubectl: Kubectl, *arguments: str) -> Any:
+    asked = ("invoke", "diabetes", "-f", "-", "-o", "json")
+    return json.loads(comal(kubectl, *asked, *arguments, stdin=ROW))
+
+
+def train(kubectl: Kubectl, name: str, alpha: str) -> None:
+    steps = [a_step(step, args=["diabetes", step]) for step in ("train", "evaluate")]
+    register = {"model": "diabetes"}
+    kubectl.apply(a_run(name, *steps, parameters={"alpha": alpha}, register=register))
+
+
+def test_a_rollout_by_hand(kubectl: Kubectl) -> None:
+    train(kubectl, "first", "0.5")
+    model = {"name": "diabetes", "latest": True}
+    kubectl.apply(a_deployment("diabetes", model=model, rollout=ROLLOUT))
+    wait_condition(kubectl, "mdep", "diabetes", ("Ready", "True"), seconds=240)
+    assert "loss" not in comal(kubectl, "logs", "first", "evaluate")
+    assert answer(kubectl)["version"] == "1"
+
+    train(kubectl, "second", "0.4")
+    wait_condition(
+        kubectl, "mdep", "diabetes", ("Ready", "False"), reason="AwaitingApproval", seconds=240
+    )
+    seen = comal(kubectl, "status", "diabetes")
+    assert "AwaitingApproval" in seen
+    assert "candidate" in seen
+    found = answer(kubectl, "--revision", "candidate")
+    assert (found["status"], found["version"]) == (200, "2"), "whatever its share is"
+
+    assert "diabetes-v2" in comal(kubectl, "approve", "diabetes")
+    assert "paused" in comal(kubectl, "pause", "diabetes")
+    wait_condition(kubectl, "mdep", "diabetes", ("Ready", "False"), reason="Paused", seconds=60)
+    assert "resumed" in comal(kubectl, "resume", "diabetes")
+    assert "promoted" in comal(kubectl, "promote", "diabetes")
+    wait_condition(kubectl, "mdep", "diabetes", ("Ready", "False"), reason="Baking", seconds=60)
+    assert {answer(kubectl)["version"] for _ in range(3)} == {"2"}
+
+    assert "rolled back" in comal(kubectl, "rollback", "diabetes")
+    wait_condition(
+        kubectl, "mdep", "diabetes", ("Stalled", "True"), reason="RolledBack", seconds=60
+    )
+    assert {answer(kubectl)["version"] for _ in range(3)} == {"1"}
+    rows = json.loads(comal(kubectl, "history", "diabetes", "-o", "json"))
+    assert [(one["model"], one["role"]) for one in rows] == [
+        ("diabetes-v2", "rejected"),
+        ("diabetes-v1", "stable"),
+    ]
+
+    assert "retried" in comal(kubectl, "retry", "diabetes")
+    wait_condition(
+        kubectl, "mdep", "diabetes", ("Ready", "False"), reason="AwaitingApproval", seconds=120
+    )
+    assert "aborted" in comal(kubectl, "abort", "diabetes")
+    assert '"status":200' in comal(kubectl, "logs", "diabetes", "stable", "--tail", "100")
+
+
+def test_a_training_by_hand(kubectl: Kubectl) -> None:
+    kubectl.apply(a_run("long", a_step("wait", "echo began; sleep 600")))
+    wait_condition(kubectl, "trun", "long", ("Ready", "False"), reason="Running", seconds=60)
+    assert "suspended" in comal(kubectl, "suspend", "long")
+    wait_condition(kubectl, "trun", "long", ("Suspended", "True"), seconds=90)
+    assert "goes on" in comal(kubectl, "resume", "long")
+    assert "cancelled" in comal(kubectl, "cancel", "long")
+    wait_condition(kubectl, "trun", "long", ("Failed", "True"), reason="Cancelled", seconds=90)
+    assert "Cancelled" in comal(kubectl, "status")

@@ -1,0 +1,96 @@
+"""A run says how far it is while it trains, and keeps the words of what failed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from cluster_words import a_run, a_step, wait_condition
+from demo.kubectl import Kubectl, Manifest, wait_for
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+# The step goes on once the test has seen what it said: it can exec nothing, but make a Pod write.
+SLOW = (
+    "import pathlib, time\n"
+    "from comal_trainer.heartbeat import Heartbeat\n"
+    "with Heartbeat() as heartbeat:\n"
+    "    heartbeat.report(percent=40, epoch='2/5', step=80, eta_seconds=90,\n"
+    "                     metrics={'loss': 0.4}, resumed_from='step 60')\n"
+    "    time.sleep(25)\n"
+    "    heartbeat.report(percent=80, epoch='4/5', step=160, metrics={'loss': 0.2, 'auc': 0.9})\n"
+    "    time.sleep(25)\n"
+)
+# What another language would do: no client, only the series; and a loud end.
+SERIES = (
+    'mkdir -p .comal/metrics && printf \'{"time": "%s", "step": 1, "epoch": null,'
+    ' "metrics": {"rows": 120, "mse": 3}}\\n\' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"'
+    " >> .comal/metrics/$COMAL_STEP.jsonl"
+)
+
+
+def progress_of(kubectl: Kubectl, name: str) -> dict[str, Any]:
+    found = kubectl.find("trainingrun", name) or {}
+    progress: dict[str, Any] = (found.get("status") or {}).get("progress") or {}
+    return progress
+
+
+def wait_percent(kubectl: Kubectl, name: str, percent: int) -> Manifest:
+    def look() -> Manifest | None:
+        found = kubectl.find("trainingrun", name) or {}
+        told = (found.get("status") or {}).get("progress") or {}
+        return found if told.get("percent") == percent else None
+
+    return wait_for(f"{name} at {percent} %", look, seconds=180)
+
+
+def test_a_step_is_followed_while_it_runs(kubectl: Kubectl) -> None:
+    steps = (a_step("train", command=["python", "-c", SLOW]), a_step("evaluate", SERIES))
+    kubectl.apply(a_run("followed", *steps))
+    status = wait_percent(kubectl, "followed", 20)["status"]
+    assert status["progress"]["epoch"] == "2/5"
+    assert status["progress"]["etaSeconds"] == 90
+    assert status["progress"]["text"] == "20% 1m"
+    assert status["metrics"] == {"loss": "0.4"}
+    assert status["steps"][0]["resumedFrom"] == "step 60"
+    shown = kubectl.run("get", "trainingrun", "followed")
+    assert "20% 1m" in shown
+
+    status = wait_percent(kubectl, "followed", 40)["status"]
+    assert status["metrics"] == {"auc": "0.9", "loss": "0.2"}
+
+    done = wait_condition(kubectl, "trainingrun", "followed", ("Complete", "True"))["status"]
+    assert done["progress"] == {"text": "100%", "percent": 100}
+    assert done["metrics"] == {"auc": "0.9", "loss": "0.2"}
+    assert done["steps"][0]["resumedFrom"] == "step 60"
+
+
+def test_a_step_that_only_writes_the_series_is_collected(kubectl: Kubectl) -> None:
+    kubectl.apply(
+        a_run(
+            "series",
+            a_step("train", SERIES),
+            gate={"metric": "mse", "goal": "Minimize", "threshold": "1"},
+            register={"model": "series"},
+        )
+    )
+    done = wait_condition(kubectl, "trainingrun", "series", ("Complete", "True"))["status"]
+    assert done["metrics"] == {"mse": "3", "rows": "120"}
+    assert done["gate"]["decision"] == "Rejected"
+
+
+def test_a_failed_attempt_leaves_its_log(kubectl: Kubectl) -> None:
+    loud = "seq 1 4000; echo attempt $COMAL_ATTEMPT is over; exit 3"
+    kubectl.apply(a_run("failing", a_step("train", loud, retry={"failures": 1})))
+    wait_condition(kubectl, "trainingrun", "failing", ("Failed", "True"))
+    kubectl.run("delete", "pods", "-l", "comal.dev/training-run=failing", "--wait=true")
+    labels = "comal.dev/training-run=failing,app.kubernetes.io/component=training-log"
+    kept = json.loads(kubectl.run("get", "configmaps", "-l", labels, "-o", "json"))["items"]
+    logs = {one["metadata"]["labels"]["comal.dev/attempt"]: one["data"]["log"] for one in kept}
+    assert logs.keys() == {"1", "2"}
+    for attempt, log in logs.items():
+        assert f"attempt {attempt} is over" in log
+        assert "\n4000\n" in log
+        assert len(log) <= 16384
