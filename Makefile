@@ -98,9 +98,11 @@ rel-mutants: ## plant every bug that the crash harness must see
 bench-training: ## a run's writes, start and memory at 1000 live and 5000 ended runs (20 min)
 	@PYTHONPATH=hack:tests $(VENV)/python -m bench.training
 
+# Time passes for a story on two cores that others share: one that fails is told a second time,
+# and the summary names it ("RERUN") even when it passes then.
 .PHONY: stories
 stories: ## the user's stories on the cluster, with the operator installed
-	@$(VENV)/pytest -q -n 2 tests/cluster --ignore tests/cluster/test_zz_permissions.py
+	@$(VENV)/pytest -q -n 2 --reruns 1 -raR tests/cluster --ignore tests/cluster/test_zz_permissions.py
 	@$(VENV)/pytest -q tests/cluster/test_zz_permissions.py
 
 CALLS ?= 100000
