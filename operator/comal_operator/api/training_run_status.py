@@ -186,6 +186,10 @@ class TrainingRunStatus(ApiType):
     """When the operator first saw the run."""
     completion_time: Timestamp | None = None
     """When the run ended."""
+    trainer_image: Annotated[str, Field(max_length=600)] | None = None
+    """The operator's trainer image as it was at the run's start: that of every step which names
+    none, whatever operator follows.
+    """
     active_step: Annotated[str, Field(max_length=63)] | None = None
     """The step that runs now; collect, convert and register are the operator's own."""
     metric: Annotated[str, Field(max_length=128)] | None = None

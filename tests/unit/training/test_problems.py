@@ -70,9 +70,9 @@ def iter_creations(world: World) -> list[Create]:
     found, trial = [], world.copy()
     for _ in range(20):
         plan = trial.plan()
-        if not plan.actions or not isinstance(plan.actions[0], Create):
+        if not plan.actions:
             break
-        found.append(plan.actions[0])
+        found += [action for action in plan.actions[:1] if isinstance(action, Create)]
         trial.carry_out(plan)
     return found
 

@@ -339,7 +339,8 @@ def test_the_median_rule_stops_a_hopeless_trial() -> None:
 def test_a_trial_collects_its_metrics_and_is_complete() -> None:
     owner = an_object("TrainingRun", "diabetes")
     trial = a_run(name="diabetes")
-    reference = {"kind": "TrainingRun", "uid": owner["metadata"]["uid"], "controller": True}
+    uid = owner["metadata"]["uid"]
+    reference = {"kind": "TrainingRun", "name": "sweep", "uid": uid, "controller": True}
     trial["metadata"]["ownerReferences"] = [reference]
     world = World().add(trial)
     world.settle()

@@ -20,6 +20,7 @@ from comal_operator.core.plan import Manifest, Named, Question, Seen
 from comal_operator.core.training import cache_entry
 from comal_operator.core.training.cache_entry import Entry
 from comal_operator.core.training.cache_key import Inputs, NotCacheableError, all_before, key_of
+from comal_operator.core.training.default_image import default_image
 from comal_operator.core.training.look import Look
 from comal_operator.core.training.outputs import digest_of
 from comal_operator.core.training.steps import Eyes, Observation, failed_step, observe_steps
@@ -64,7 +65,8 @@ def is_settled(spec: TrainingRunSpec, steps: Iterable[StepStatus], name: str) ->
 def inputs_of(look: Look) -> Inputs:
     """Return what the keys of the run's steps are made of."""
     steps = {step.name: step for step in look.steps}
-    return Inputs(look.spec, steps, look.status.data, look.settings.trainer_image)
+    image = default_image(look.run, look.seen, look.settings)
+    return Inputs(look.spec, steps, look.status.data, image)
 
 
 def key_in(look: Look, step: Step) -> str | None:
@@ -157,7 +159,8 @@ def _judged(
     if policy is None or policy.mode == "Off" or one.state not in _OPEN:
         return one, []
     try:
-        key = key_of(Inputs(eyes.spec, steps, data, eyes.settings.trainer_image), step)
+        image = default_image(eyes.run, eyes.seen, eyes.settings)
+        key = key_of(Inputs(eyes.spec, steps, data, image), step)
     except NotCacheableError as reason:
         return one.model_copy(update={"not_cached": str(reason)[:256]}), []
     if one.state != "Pending" or policy.mode == "Refresh":

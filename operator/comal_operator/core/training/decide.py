@@ -16,6 +16,7 @@ from comal_operator.core.training.attempts import number
 from comal_operator.core.training.cache import observe
 from comal_operator.core.training.cache_upkeep import keep_cache
 from comal_operator.core.training.data import fetch_data
+from comal_operator.core.training.default_image import is_unwritten
 from comal_operator.core.training.evidence import logs_first
 from comal_operator.core.training.finish import already_registered, finish
 from comal_operator.core.training.kueue import hold, resume
@@ -119,7 +120,7 @@ def _plan(look: Look, following: Next) -> Plan:
         writes = (WriteStatus(Ref.of(look.run), version, status, only_news),)
     if not following.actions:
         return Plan(writes, questions(look), again)
-    first = following.memory_first or _news_of_ends(look)
+    first = following.memory_first or is_unwritten(look) or _news_of_ends(look)
     actions = (*writes, *following.actions) if first else following.actions
     return Plan(actions, questions(look), again)
 

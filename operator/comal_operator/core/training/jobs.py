@@ -21,6 +21,7 @@ from comal_operator.core.training import (
     placement,
     reporting,
 )
+from comal_operator.core.training.default_image import default_image
 from comal_operator.core.training.environment import facts
 from comal_operator.core.training.look import Look
 from comal_operator.core.training.objects import (
@@ -57,7 +58,7 @@ BUILT_IN_RETRIES = 4
 def step_job(look: Look, step: Step) -> Manifest:
     """Return the Job of the next attempt at one of the user's steps."""
     container: dict[str, Any] = {
-        "image": step.image or look.spec.image or look.settings.trainer_image,
+        "image": step.image or look.spec.image or default_image(look.run, look.seen, look.settings),
         # What the step said last, even when its Pod is gone before its log is read.
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "env": [

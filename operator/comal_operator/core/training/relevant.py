@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 from comal_operator.core.names import LABEL_SWEEP, LABEL_TRAINING_RUN
 from comal_operator.core.plan import Manifest, Relevant
+from comal_operator.core.training.sweep_trial import sweep_name
 
 
-def _existing_claim(run: Manifest) -> Sequence[tuple[str, str]]:
-    """Return the claim that the user made: it carries no label of ours."""
+def _named(run: Manifest) -> Sequence[tuple[str, str]]:
+    """Return the user's own claim, which carries no label of ours, and a starting trial's sweep."""
     claim = run["spec"].get("workspace", {}).get("existingClaim")
-    return [("PersistentVolumeClaim", claim)] if claim else []
+    named = [("PersistentVolumeClaim", claim)] if claim else []
+    pinned = (run.get("status") or {}).get("trainerImage")
+    sweep = None if pinned else sweep_name(run)
+    return [*named, ("TrainingRun", sweep)] if sweep else named
 
 
 def _looked_up(run: Manifest) -> Sequence[str]:
@@ -38,5 +42,5 @@ RELEVANT = Relevant(
     whole_namespace=("ModelRegistry", "ModelVersion"),
     looked_up=_looked_up,
     wakes_by=LABEL_SWEEP,
-    by_name=_existing_claim,
+    by_name=_named,
 )

@@ -9,6 +9,7 @@ from comal_operator.api.training_run_status import TrainingRunStatus
 from comal_operator.core.conditions import condition, merge, timestamp
 from comal_operator.core.plan import Manifest
 from comal_operator.core.reasons import RunReason
+from comal_operator.core.training.default_image import remembered
 from comal_operator.core.training.look import Facts, Look, State
 from comal_operator.core.training.verdict import Verdict, short
 
@@ -33,6 +34,7 @@ def status_of(look: Look, state: State) -> dict[str, Any]:
         "observedGeneration": generation,
         "startTime": old.get("startTime") or timestamp(look.now),
         "completionTime": timestamp(look.now) if state.is_final else None,
+        "trainerImage": remembered(look, state),
         "activeStep": state.active_step,
         "metric": _metric(look, facts),
         "metrics": dict(facts.metrics) if facts.metrics else None,

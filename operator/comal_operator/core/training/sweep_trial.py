@@ -41,10 +41,16 @@ def trial_run(run: Manifest, number: int, parameters: Mapping[str, str]) -> Mani
     }
 
 
+def sweep_name(run: Manifest) -> str | None:
+    """Return the name of the sweep that made this run; None where none did."""
+    owners = run["metadata"].get("ownerReferences") or ()
+    found = (o for o in owners if o.get("controller") and o["kind"] == "TrainingRun")
+    return next((str(owner["name"]) for owner in found), None)
+
+
 def is_trial(run: Manifest) -> bool:
     """Return whether a sweep made this run."""
-    owners = run["metadata"].get("ownerReferences") or ()
-    return any(owner.get("controller") and owner["kind"] == "TrainingRun" for owner in owners)
+    return sweep_name(run) is not None
 
 
 def told(trial: Manifest, **spec: Any) -> Apply | None:

@@ -1,0 +1,123 @@
+"""Which trainer image a run's steps have that name none: the one of its start, to its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from comal_operator.core.plan import Create, Settings, WriteStatus
+from make import SETTINGS, a_registry, a_run
+from training_world import World
+
+SWEEP = {
+    "parameters": {"alpha": {"choice": ["0.1", "0.4"]}},
+    "sampler": "Grid",
+    "maxTrials": 2,
+    "parallelism": 1,
+    "objective": {"metric": "mse", "goal": "Minimize"},
+}
+NEW = replace(SETTINGS, trainer_image="registry/comal-trainer:new")
+OWN = SETTINGS.trainer_image
+
+
+def images(world: World, step: str) -> str:
+    """Return the image of a step's newest Job."""
+    image: str = world.job(step)["spec"]["template"]["spec"]["containers"][0]["image"]
+    return image
+
+
+def upgraded(world: World) -> World:
+    """Return the world under an operator that brings another trainer image."""
+    world.settings = NEW
+    world.settle()
+    return world
+
+
+def started(*steps: str, **spec: Any) -> World:
+    world = World().add(a_run(*steps, **spec), a_registry())
+    world.settle()
+    return world
+
+
+def test_a_later_step_has_the_image_of_the_first() -> None:
+    world = started("prepare", "train")
+    world.end("prepare")
+    upgraded(world)
+    assert images(world, "train") == OWN
+    assert world.status()["trainerImage"] == OWN
+
+
+def test_a_later_attempt_has_the_image_of_the_first() -> None:
+    steps = [{"name": "train", "command": ["train"], "retry": {"failures": 1}}]
+    world = started(steps=steps)
+    world.end("train", code=3)
+    upgraded(world)
+    world.wait(minutes=10)
+    world.settle()
+    assert world.status()["steps"][0]["attempts"] == 2
+    assert images(world, "train") == OWN
+
+
+def test_the_operators_own_jobs_are_the_operators_to_change() -> None:
+    world = started("train", register={"model": "diabetes"})
+    world.end("train")
+    upgraded(world)
+    # What it says to them and what they answer belongs to its version.
+    assert images(world, "comal-collect") == NEW.trainer_image
+
+
+def test_it_is_written_before_the_first_job_is_made() -> None:
+    world = World().add(a_run())
+    for _ in range(30):
+        plan = world.plan()
+        if not plan.actions:
+            break
+        first = plan.actions[0]
+        if isinstance(first, Create) and first.manifest["kind"] == "Job":
+            assert world.status()["trainerImage"] == OWN
+            return
+        world.carry_out(plan)
+    raise AssertionError("no Job was made")
+
+
+def test_a_run_whose_steps_name_their_images_has_none_and_costs_no_write() -> None:
+    world = World().add(a_run(image="registry/train:1"))
+    assert not isinstance(world.plan().actions[0], WriteStatus)
+    world.settle()
+    assert "trainerImage" not in world.status()
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, NEW])
+def test_a_run_that_waits_for_its_start_has_the_image_of_its_start(settings: Settings) -> None:
+    world = World().add(a_run(suspend=True))
+    world.settle()
+    assert "trainerImage" not in world.status()
+
+    run = world.run()
+    world.add({**run, "spec": {**run["spec"], "suspend": False}})
+    world.settings = settings
+    world.settle()
+    assert images(world, "train") == settings.trainer_image
+
+
+def test_trials_have_the_image_of_their_sweep() -> None:
+    world = started(sweep=SWEEP, parameters={"alpha": "0.5"}, register={"model": "diabetes"})
+    world.settings = NEW
+    world.settle("diabetes-t0")
+    own = {key[1]: job for key, job in world.objects.items() if key[0] == "Job"}
+    (job,) = (job for name, job in own.items() if name.startswith("diabetes-t0-"))
+    assert job["spec"]["template"]["spec"]["containers"][0]["image"] == OWN
+    assert world.status("diabetes-t0")["trainerImage"] == OWN
+
+
+def test_nobody_chooses_it_by_naming_a_sweep() -> None:
+    stranger = a_run(name="other")
+    stranger["status"] = {"trainerImage": "registry/evil:1"}
+    run = a_run()
+    owner = {"kind": "TrainingRun", "name": "other", "uid": "not-its-uid", "controller": True}
+    run["metadata"]["ownerReferences"] = [owner]
+    world = World().add(run, stranger)
+    world.settle()
+    assert images(world, "train") == OWN
