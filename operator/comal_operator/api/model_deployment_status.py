@@ -58,6 +58,13 @@ class RevisionTraffic(ApiType):
     """Share that it shall have; 0 stands by in case the others die; none: it leaves."""
     acknowledged_percent: Share | None = None
     """Share that every router has said it runs; none: no router knows the revision. Remembered."""
+    observed_percent: Share | None = None
+    """Share of the present step's requests that it got, by the routers' own counters.
+
+    Reckoned again each time that their number has doubled, while a candidate has a share.
+    """
+    observed_requests: Annotated[int, Field(ge=0)] | None = None
+    """How many requests that was; remembered."""
 
 
 class DrainingRevision(ApiType):
@@ -133,5 +140,5 @@ class ModelDeploymentStatus(ApiType):
     """What selects those Pods, for autoscalers of others."""
     conditions: Conditions = ()
     """Ready, Reconciling, Stalled, Available, ModelResolved, RouteReady, AnalysisHealthy,
-    UpdateAvailable; see docs/conditions.md.
+    ScalingActive, UpdateAvailable; see docs/conditions.md.
     """

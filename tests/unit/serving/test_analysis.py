@@ -256,3 +256,31 @@ def test_readings_of_the_last_seconds_show_a_late_failure() -> None:
     assert revisions(world) == "1"
     assert "in the last seconds" in world.status["rejected"][0]["message"]
     assert set(latest) == set(routers)
+
+
+def test_the_real_split_is_told_each_time_that_the_requests_have_doubled() -> None:
+    world = rolling()
+    stable, mine = world.status["stable"]["revision"], world.status["candidate"]["revision"]
+
+    def told() -> dict[str, str]:
+        found = world.status["traffic"]
+        return {one["revision"]: one.get("observedPercent", "-") for one in found}
+
+    assert set(told().values()) == {"-"}
+    # Two routers: 180 and 20.
+    world.serve(stable, 90)
+    world.serve(mine, 10)
+    world.settle()
+    assert told() == {stable: "90", mine: "10"}
+    before = len(world.written)
+    world.serve(stable, 45)
+    world.serve(mine, 15)
+    world.settle()
+    assert len(world.written) == before, "told twice before it has doubled"
+    world.serve(stable, 45)
+    world.serve(mine, 15)
+    world.settle()
+    assert told() == {stable: "81.82", mine: "18.18"}
+    # Another share is counted from its own beginning.
+    world.settle(65)
+    assert set(told().values()) == {"-"}

@@ -194,3 +194,45 @@ def test_a_slow_load_is_not_killed_and_a_hung_server_is() -> None:
     assert startup["httpGet"]["path"] == live["httpGet"]["path"] == "/livez"
     assert ready["httpGet"]["path"] == "/readyz"
     assert live["periodSeconds"] * live["failureThreshold"] == 60
+
+
+def said(world: ServingWorld, kind: str, status: str, reason: str, message: str = "") -> None:
+    """Let the newest autoscaler say something."""
+    role = "candidate" if "candidate" in world.status else "stable"
+    name = f"diabetes-{world.status[role]['revision']}"
+    one = {"type": kind, "status": status, "reason": reason, "message": message}
+    world.objects["HorizontalPodAutoscaler", name]["status"] = {"conditions": [one]}
+    world.settle()
+
+
+def test_an_autoscaler_that_cannot_scale_is_told_in_its_own_words() -> None:
+    world = scaled()
+    assert world.condition("ScalingActive")["status"] == "Unknown"
+    text = "the HPA was unable to compute the replica count: no metrics returned"
+    said(world, "ScalingActive", "False", "FailedGetResourceMetric", text)
+    found = world.condition("ScalingActive")
+    assert (found["status"], found["reason"]) == ("False", "FailedGetResourceMetric")
+    revision = world.status["stable"]["revision"]
+    assert found["message"] == f"HorizontalPodAutoscaler diabetes-{revision}: {text}"
+    # The endpoint serves all the same.
+    assert world.condition("Ready")["status"] == "True"
+    said(world, "ScalingActive", "True", "ValidMetricFound")
+    assert world.condition("ScalingActive")["status"] == "True"
+    said(world, "AbleToScale", "False", "FailedGetScale", "the HPA controller was unable to")
+    assert world.condition("ScalingActive")["reason"] == "FailedGetScale"
+    # Of Pods that nobody wants it says the same, and means no fault.
+    said(world, "ScalingActive", "False", "ScalingDisabled", "replicas are 0")
+    assert world.condition("ScalingActive")["status"] == "Unknown"
+    world.edit(autoscaling=None, replicas=2)
+    world.settle()
+    assert world.condition("ScalingActive")["status"] == "absent"
+
+
+def test_the_candidates_autoscaler_counts_too() -> None:
+    world = scaled()
+    said(world, "ScalingActive", "True", "ValidMetricFound")
+    world.add(version(2))
+    world.settle()
+    assert world.condition("ScalingActive")["status"] == "Unknown"
+    said(world, "ScalingActive", "False", "FailedGetResourceMetric", "no metrics")
+    assert world.condition("ScalingActive")["status"] == "False"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from comal_operator.core.serving.acknowledgement import traffic_of
 from comal_trainer.contract.smoke import Smoked, read_trial
 from make import an_object
 from serving_cluster import Object
-from serving_moments import course, revisions, rolling
-from serving_world import ServingWorld
+from serving_moments import course, revisions, serving, version
+from serving_world import ServingWorld, an_endpoint
 
 SMOKE = {
     "body": '{"data": [[1, 2]]}',
@@ -17,6 +18,15 @@ SMOKE = {
     "retries": 5,
 }
 STEPS = [{"percent": "0", "smoke": SMOKE}, {"percent": "10", "for": "60s"}]
+
+
+def candidate(**rollout: Any) -> ServingWorld:
+    """Version 1 serves, and version 2 is about to be tried."""
+    world = serving()
+    world.edit(rollout={**world.mdep["spec"]["rollout"], **rollout})
+    world.add(version(2))
+    world.settle()
+    return world
 
 
 def jobs(world: ServingWorld) -> list[Object]:
@@ -41,7 +51,7 @@ def end(world: ServingWorld, *, passed: bool, message: str = "POST /score: HTTP 
 
 
 def test_no_share_before_the_answer_is_right() -> None:
-    world = rolling(steps=STEPS)
+    world = candidate(steps=STEPS)
     assert (course(world), world.status["weight"]) == ("Going SmokeTesting", "0")
     [job] = jobs(world)
     flag = job["spec"]["template"]["spec"]["containers"][0]["args"][1]
@@ -62,7 +72,7 @@ def test_no_share_before_the_answer_is_right() -> None:
 
 
 def test_a_wrong_answer_rolls_back_before_any_caller_saw_it() -> None:
-    world = rolling(steps=STEPS)
+    world = candidate(steps=STEPS)
     end(world, passed=False, message="POST /score: answer.result has 1 items, not 2")
     assert (course(world), revisions(world)) == ("Stalled RolledBack", "1")
     assert "SmokeTestFailed: POST /score: answer.result" in world.condition("Ready")["message"]
@@ -70,7 +80,7 @@ def test_a_wrong_answer_rolls_back_before_any_caller_saw_it() -> None:
 
 
 def test_a_wrong_answer_may_be_held_and_tried_anew() -> None:
-    world = rolling(steps=STEPS, onFailure="Hold")
+    world = candidate(steps=STEPS, onFailure="Hold")
     end(world, passed=False)
     assert course(world) == "Going Held"
     revision = world.status["candidate"]["revision"]
@@ -91,7 +101,7 @@ def end_newest(world: ServingWorld) -> None:
 
 
 def test_a_job_that_could_not_run_says_nothing_about_the_candidate() -> None:
-    world = rolling(steps=STEPS)
+    world = candidate(steps=STEPS)
     [job] = jobs(world)
     since = world.now.strftime("%Y-%m-%dT%H:%M:%SZ")
     failed: dict[str, Any] = {"type": "Failed", "status": "True", "lastTransitionTime": since}
@@ -104,7 +114,50 @@ def test_a_job_that_could_not_run_says_nothing_about_the_candidate() -> None:
     assert course(world) == "Going SmokeTesting"
 
 
-def test_the_first_revision_of_all_is_not_kept_waiting() -> None:
-    world = rolling(steps=STEPS)
-    assert world.status["stable"]["modelVersion"] == "diabetes-v1"
-    assert len(jobs(world)) == 1
+def first(**rollout: Any) -> ServingWorld:
+    """The first revision of all is available."""
+    world = ServingWorld().add(an_endpoint(rollout={"steps": STEPS, **rollout}), version(1))
+    world.settle()
+    return world
+
+
+def test_the_first_revision_of_all_gets_no_request_before_it_has_answered_right() -> None:
+    world = first()
+    assert course(world) == "Going SmokeTesting"
+    assert (revisions(world), traffic_of(world.secret)) == ("-/1", {})
+    world.settle(3600)
+    assert traffic_of(world.secret) == {}
+    end(world, passed=True)
+    assert course(world) == "Ready Serving"
+    assert revisions(world) == "1"
+    # It was tried once: nothing of it is left to do when its Job has been cleared away.
+    world.objects.pop(("Job", jobs(world)[0]["metadata"]["name"]))
+    assert not world.settle(30).actions
+    assert not jobs(world)
+
+
+def test_a_first_revision_that_answers_wrong_stands_still_and_says_what_was_wrong() -> None:
+    world = first()
+    end(world, passed=False)
+    assert course(world) == "Stalled SmokeTestFailed"
+    assert "POST /score: HTTP 500" in world.condition("Ready")["message"]
+    assert world.condition("Available")["status"] == "False"
+    assert not world.settle(60).actions
+    # Another test is another try, and so is another look an hour later.
+    [failed] = jobs(world)
+    other = [{"percent": "0", "smoke": {**SMOKE, "retries": 6}}, *STEPS[1:]]
+    world.edit(rollout={**world.mdep["spec"]["rollout"], "steps": other})
+    world.settle()
+    assert course(world) == "Going SmokeTesting"
+    world.objects.pop(("Job", failed["metadata"]["name"]))
+    end(world, passed=True)
+    assert course(world) == "Ready Serving"
+
+
+def test_a_person_may_let_the_first_revision_serve_untried() -> None:
+    world = first()
+    end(world, passed=False)
+    revision = world.status["candidate"]["revision"]
+    world.mdep["metadata"]["annotations"] = {"comal.dev/request": f"promote@{revision}#1"}
+    world.settle()
+    assert course(world) == "Ready Serving"

@@ -91,11 +91,12 @@ moments = st.builds(
 class Life:
     """One endpoint's memory as the moments change it, and the watch over each change."""
 
-    def __init__(self, rollout: dict[str, object]) -> None:
+    def __init__(self, rollout: dict[str, object], *, first: bool) -> None:
         spec = {"model": {"name": "m", "version": "1"}, "rollout": rollout}
         self.schedule = Schedule.of(ModelDeploymentSpec.model_validate(spec))
         self.now = NOON
-        self.memory = Memory(stable=Role("a1", "m-v1", "sha256:a", NOON))
+        stable = None if first else Role("a1", "m-v1", "sha256:a", NOON)
+        self.memory = Memory(stable=stable)
         self.running: set[str] = set()
         self.counters = dict.fromkeys(REVISIONS, Counters())
 
@@ -131,7 +132,9 @@ class Life:
 
     def judge(self, before: Memory, after: Memory, sight: Sight) -> None:
         shares = after.traffic
-        assert sum(map(Decimal, shares.values())) == 100
+        assert sum(map(Decimal, shares.values())) == (100 if shares else 0)
+        if before.stable is not None:
+            assert shares, "what serves was taken away"
         for revision, share in shares.items():
             if Decimal(share) > Decimal(before.traffic.get(revision, "0")) and len(shares) > 1:
                 back = before.stable is not None and revision == before.stable.revision
@@ -143,6 +146,8 @@ class Life:
             newly = gone - set(drained(before, self.schedule, sight.now))
             assert not newly, "a share and a scale in one step"
         smoked = after.candidate is not None and self.wants_smoke and not self.hurried(after)
+        if not before.traffic and shares:
+            assert all(sight.seen(one).is_available for one in shares)
         if smoked and Decimal(after.weight or "0"):
             assert after.smoke is not None, "a live request before the smoke test"
             assert after.smoke.passed
@@ -161,11 +166,16 @@ class Life:
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(rollout=rollouts, life=st.lists(moments, min_size=5, max_size=40), good=st.booleans())
+@given(
+    rollout=rollouts,
+    life=st.lists(moments, min_size=5, max_size=40),
+    good=st.booleans(),
+    first=st.sampled_from([False, False, True]),
+)
 def test_any_moments_in_any_order(
-    rollout: dict[str, object], life: list[Moment], good: bool
+    rollout: dict[str, object], life: list[Moment], good: bool, first: bool
 ) -> None:
-    one = Life(rollout)
+    one = Life(rollout, first=first)
     for moment in life:
         one.pass_by(moment)
     # Then nothing happens any more but time: there is an end, and it has a name.
@@ -173,6 +183,12 @@ def test_any_moments_in_any_order(
     for _ in range(3 * 60):
         one.pass_by(calm)
     end = one.memory
+    if end.stable is None:
+        # Nothing to go back to: what answers wrong, and nothing else, waits for a person.
+        assert one.wants_smoke
+        assert not good
+        assert not end.traffic
+        return
     assert end.candidate is None
     assert end.previous is None
     assert not end.draining

@@ -15,6 +15,7 @@ from comal_operator.core.serving.sequential import highest_likely_rate, is_above
 from comal_operator.core.serving.sight import Sight
 
 _RISK = 0.01
+_FEWEST_OBSERVED = 10
 # The last seconds are tested from a dozen starting points, so each one must say more.
 _RISK_OF_RECENT = 0.001
 
@@ -77,6 +78,23 @@ def concluded(memory: Memory, sight: Sight) -> Memory:
 def requests_of(memory: Memory, sight: Sight) -> int:
     """Return how many requests the candidate has had at this step; 0 if routers have not told."""
     return _pair(memory, sight).candidate.requests
+
+
+def observed(memory: Memory, sight: Sight) -> Memory:
+    """Return `memory` with how requests were really split at this step, if there is news of it.
+
+    Told each time that their number has doubled: twenty writes tell of a million requests.
+    """
+    roles = (memory.stable, memory.candidate)
+    if None in roles or memory.step_since is None or memory.shadow is not None:
+        return replace(memory, observed={}) if memory.observed else memory
+    counts = {
+        one.revision: _since(one.revision, memory, sight).requests
+        for one in roles
+        if one is not None
+    }
+    least = max(_FEWEST_OBSERVED, 2 * sum(memory.observed.values()))
+    return replace(memory, observed=counts) if sum(counts.values()) >= least else memory
 
 
 def has_errors(memory: Memory, sight: Sight) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from comal_operator.api.rollout_smoke import Smoke
 from comal_operator.core.conditions import timestamp
 from comal_operator.core.serving.analysis import begun, concluded, requests_of
 from comal_operator.core.serving.memory import FULL, NONE, Draining, Memory, Role, whole_second
 from comal_operator.core.serving.reasons import ServingReason as Reason
+from comal_operator.core.serving.schedule import Schedule
 from comal_operator.core.serving.sight import Sight
 
 
@@ -70,6 +72,14 @@ def waits_for(memory: Memory, sight: Sight) -> Wait | None:
     )
 
 
+def first_smoke(memory: Memory, schedule: Schedule) -> Smoke | None:
+    """Return the smoke test of an endpoint's first revision; None if it needs none any more."""
+    candidate = memory.candidate
+    if candidate is None or memory.stable is not None or memory.weight is not None:
+        return None
+    return None if candidate.expedited or memory.smoke is not None else schedule.smoke
+
+
 def step_ends(memory: Memory, sight: Sight) -> datetime | None:
     """Return when the time of the present step is over; None if it has not begun."""
     if memory.weight is None or memory.step_since is None:
@@ -128,6 +138,12 @@ def _entered(memory: Memory, candidate: Role, sight: Sight) -> Memory:
     """Return `memory` with the candidate in the routers, once it is available."""
     if not sight.seen(candidate.revision).is_available:
         return memory
+    if first_smoke(memory, sight.schedule) is not None:
+        # Nothing could take its place in the routers, so they do not know it before it is right.
+        # A wrong answer is not remembered: it stands until the test or the revision changes.
+        if sight.smoke is None or not sight.smoke.passed:
+            return memory
+        memory = replace(memory, smoke=sight.smoke)
     at_once = memory.stable is None or candidate.warm
     # First at nothing: its endpoints reach the routers, and their health checks it.
     return replace(memory, weight=FULL if at_once else NONE, step_since=None)

@@ -1,4 +1,4 @@
-"""The conditions AnalysisHealthy and UpdateAvailable."""
+"""The conditions AnalysisHealthy, ScalingActive and UpdateAvailable."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from typing import Any, Final
 
 from comal_operator.core.conditions import condition
 from comal_operator.core.serving.looked import Looked
-from comal_operator.core.serving.reasons import AnalysisReason, RejectionReason, UpdateReason
+from comal_operator.core.serving.reasons import (
+    AnalysisReason,
+    RejectionReason,
+    ScalingReason,
+    UpdateReason,
+)
 from comal_operator.core.serving.resolution import Unresolved
+from comal_operator.core.serving.revision import child_of_revision
 
 # What was measured; the other rejections are told by Ready alone.
 _MEASURED: Final = frozenset(
@@ -39,6 +45,25 @@ def analysis_healthy(looked: Looked) -> list[dict[str, Any]]:
         return [condition("AnalysisHealthy", True, AnalysisReason.HEALTHY, text)]
     text = f"{candidate.model_version} has not finished a step with requests yet"
     return [condition("AnalysisHealthy", None, AnalysisReason.WATCHING, text)]
+
+
+def scaling_active(looked: Looked) -> list[dict[str, Any]]:
+    """Return whether the revisions' autoscalers scale; nothing where there are none."""
+    if looked.spec.autoscaling is None:
+        return []
+    roles = (looked.memory.stable, looked.memory.candidate, looked.memory.previous)
+    names = [one.revision for one in roles if one is not None]
+    found = [(one, looked.revisions[one]) for one in names if one in looked.revisions]
+    for revision, seen in found:
+        if seen.scaling is not None:
+            name = child_of_revision(looked.mdep, revision)
+            text = f"HorizontalPodAutoscaler {name}: {seen.scaling.message}"
+            return [condition("ScalingActive", False, seen.scaling.reason, text)]
+    if found and all(seen.is_scaling for _, seen in found):
+        text = "the autoscalers read their metrics and may scale"
+        return [condition("ScalingActive", True, ScalingReason.SCALES, text)]
+    text = "an autoscaler has not said yet whether it scales"
+    return [condition("ScalingActive", None, ScalingReason.WATCHING, text)]
 
 
 def update_available(looked: Looked) -> list[dict[str, Any]]:

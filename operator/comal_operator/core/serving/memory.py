@@ -87,6 +87,8 @@ class Memory:
     rejected: tuple[Rejection, ...] = ()
     acknowledged: Mapping[str, str] = field(default_factory=dict)
     """Percent by revision that every router has said it runs."""
+    observed: Mapping[str, int] = field(default_factory=dict)
+    """Requests by revision that the routers had counted at this step when it was last told."""
 
     @property
     def traffic(self) -> dict[str, str]:
@@ -161,6 +163,11 @@ def remembered(status: ModelDeploymentStatus) -> Memory:
             for one in status.traffic
             if one.acknowledged_percent is not None
         },
+        observed={
+            one.revision: one.observed_requests
+            for one in status.traffic
+            if one.observed_requests is not None
+        },
     )
 
 
@@ -205,7 +212,7 @@ def _moment(text: str | None) -> datetime | None:
 def written_down(memory: Memory) -> dict[str, Any]:
     """Return the part of the status that is `memory`, without Pod counts."""
     traffic = memory.traffic
-    revisions = sorted({*traffic, *memory.acknowledged})
+    revisions = sorted({*traffic, *memory.acknowledged, *memory.observed})
     return {
         "stable": _role_on_wire(memory.stable),
         "candidate": _role_on_wire(memory.candidate),
@@ -224,6 +231,8 @@ def written_down(memory: Memory) -> dict[str, Any]:
                 revision=one,
                 percent=traffic.get(one),
                 acknowledgedPercent=memory.acknowledged.get(one),
+                observedPercent=_observed(one, memory.observed),
+                observedRequests=memory.observed.get(one),
             )
             for one in revisions
         ],
@@ -244,6 +253,13 @@ def written_down(memory: Memory) -> dict[str, Any]:
             for one in memory.rejected[:_REJECTED_LIMIT]
         ],
     }
+
+
+def _observed(revision: str, counts: Mapping[str, int]) -> str | None:
+    if revision not in counts:
+        return None
+    share = Decimal(100 * counts[revision]) / (sum(counts.values()) or 1)
+    return plain(share.quantize(Decimal("0.01")))
 
 
 def _role_on_wire(role: Role | None) -> dict[str, Any] | None:

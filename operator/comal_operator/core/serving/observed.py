@@ -15,7 +15,7 @@ from comal_operator.core.serving.counters import Reading
 from comal_operator.core.serving.endpoints import Address
 from comal_operator.core.serving.labels import ROUTER, SCORER
 from comal_operator.core.serving.pods import SCORING_PORT
-from comal_operator.core.serving.problems import Problem, problem_of
+from comal_operator.core.serving.problems import Problem, problem_of, scaling_problem
 from comal_operator.core.serving.revision import child_of_revision
 
 _COMPONENT = "app.kubernetes.io/component"
@@ -43,6 +43,10 @@ class RevisionSeen:
     answering: int = 0
     """Endpoints that are ready."""
     problem: Problem | None = None
+    scaling: Problem | None = None
+    """Why its autoscaler does not scale, in its own words."""
+    is_scaling: bool = False
+    """Whether its autoscaler has said that it scales."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ def _revision(
     mdep: Manifest, revision: str, deployment: Manifest, pods: list[Manifest], seen: Seen
 ) -> RevisionSeen:
     wanted = deployment["spec"].get("replicas", 1)
+    scaler = seen.get("HorizontalPodAutoscaler", deployment["metadata"]["name"])
     status = deployment.get("status") or {}
     addresses, answering = _endpoints(child_of_revision(mdep, revision), seen)
     current = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 1)
@@ -126,6 +131,8 @@ def _revision(
         addresses=addresses,
         answering=answering,
         problem=problem_of(pods),
+        scaling=scaling_problem(scaler),
+        is_scaling=is_true(((scaler or {}).get("status") or {}).get("conditions"), "ScalingActive"),
     )
 
 

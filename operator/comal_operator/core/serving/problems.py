@@ -21,6 +21,7 @@ _FINAL = frozenset(
     }
 )
 _ORDINARY_WAITS = frozenset({"PodInitializing", "ContainerCreating", ""})
+_SCALING = ("AbleToScale", "ScalingActive")
 _MESSAGE_LIMIT = 400
 
 
@@ -38,6 +39,18 @@ def problem_of(pods: Iterable[Manifest]) -> Problem | None:
     """Return the worst that is known of `pods`: final ones first, then what was found first."""
     found = [problem for pod in pods for problem in _problems(pod)]
     return next((one for one in found if one.final), found[0] if found else None)
+
+
+def scaling_problem(scaler: Manifest | None) -> Problem | None:
+    """Return why a HorizontalPodAutoscaler does not scale; None if it does, or was not asked."""
+    conditions = ((scaler or {}).get("status") or {}).get("conditions") or ()
+    for condition in conditions:
+        is_fault = condition["type"] in _SCALING and condition["status"] == "False"
+        # Of Pods at 0 it says so too.
+        if is_fault and condition.get("reason") != "ScalingDisabled":
+            reason = condition.get("reason") or "ScalingFailed"
+            return Problem(reason, _short(condition.get("message") or ""))
+    return None
 
 
 def _problems(pod: Manifest) -> Iterator[Problem]:

@@ -85,6 +85,13 @@ class AnalysisReason(StrEnum):
     HEALTHY = "Healthy"
 
 
+class ScalingReason(StrEnum):
+    """Why ScalingActive is what it is; the autoscaler's own reason when it is False."""
+
+    SCALES = "Scales"
+    WATCHING = "Watching"
+
+
 class UpdateReason(StrEnum):
     """Why UpdateAvailable is what it is."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from comal_operator.core.serving.analysis import observed
 from comal_operator.core.serving.climb import climbed, step_ends
 from comal_operator.core.serving.judgement import judged, start_of
 from comal_operator.core.serving.memory import Draining, Memory, Role, whole_second
@@ -30,7 +31,7 @@ def advance(memory: Memory, sight: Sight) -> Memory:
         memory = climbed(memory, sight)
     memory = _end_of_bake(memory, sight.schedule, sight.now)
     memory = _strays(memory, sight)
-    return _drain(memory, sight)
+    return observed(_drain(memory, sight), sight)
 
 
 def drained(memory: Memory, schedule: Schedule, now: datetime) -> list[str]:

@@ -82,6 +82,11 @@ class Schedule:
             frozenset(rollout.approved_revisions),
         )
 
+    @property
+    def smoke(self) -> Smoke | None:
+        """The smoke test, at whichever step it stands."""
+        return next((one.smoke for one in self.stages if one.smoke is not None), None)
+
     def stage(self, memory: Memory) -> Stage:
         """Return the step that the candidate is at; a bare one if the spec names no such step.
 

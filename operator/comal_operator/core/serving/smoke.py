@@ -16,6 +16,7 @@ from comal_operator.core.conditions import find, is_true, parse_timestamp
 from comal_operator.core.durations import parse_duration
 from comal_operator.core.names import child_name, short_hash
 from comal_operator.core.plan import Action, Create, Delete, Manifest, Ref, Seen, Settings
+from comal_operator.core.serving.climb import first_smoke
 from comal_operator.core.serving.labels import SMOKE, serving_labels
 from comal_operator.core.serving.latched import SmokeResult
 from comal_operator.core.serving.memory import Memory
@@ -50,11 +51,12 @@ def smoke_result(
 
 def wanted_smoke(memory: Memory, schedule: Schedule) -> Smoke | None:
     """Return the smoke test that the candidate has before it now."""
-    begun = memory.candidate is not None and memory.step_since is not None
-    held = memory.hold is not None
-    if not begun or held or memory.smoke is not None or memory.stable is None:
+    if memory.candidate is None or memory.smoke is not None:
         return None
-    return schedule.stage(memory).smoke
+    if memory.stable is None:
+        return first_smoke(memory, schedule)
+    begun, held = memory.step_since is not None, memory.hold is not None
+    return schedule.stage(memory).smoke if begun and not held else None
 
 
 def smoke_actions(
@@ -63,6 +65,8 @@ def smoke_actions(
     """Return what makes the Job, or clears away one that could not be run."""
     wanted = wanted_smoke(memory, sight.schedule)
     if wanted is None or memory.candidate is None:
+        return ()
+    if memory.stable is None and not sight.seen(memory.candidate.revision).is_available:
         return ()
     name = _name(mdep, memory, wanted)
     there = seen.get("Job", name)

@@ -9,7 +9,11 @@ from typing import Any
 from comal_operator.core.conditions import condition, merge
 from comal_operator.core.plan import Manifest, Ref, WriteStatus
 from comal_operator.core.serving.autoscaling import scale_on_wire, shown_replicas
-from comal_operator.core.serving.health import analysis_healthy, update_available
+from comal_operator.core.serving.health import (
+    analysis_healthy,
+    scaling_active,
+    update_available,
+)
 from comal_operator.core.serving.looked import Looked, resolved_on_wire
 from comal_operator.core.serving.memory import Memory, written_down
 from comal_operator.core.serving.objects import url
@@ -31,6 +35,7 @@ _OURS = (
     "ModelResolved",
     "RouteReady",
     "AnalysisHealthy",
+    "ScalingActive",
     "UpdateAvailable",
 )
 _ROLES = ("stable", "candidate", "previous")
@@ -85,7 +90,8 @@ def _conditions(looked: Looked, verdict: Verdict) -> list[dict[str, Any]]:
     if verdict.course is Course.STALLED:
         found.append(condition("Stalled", True, verdict.reason, verdict.message))
     found += [_available(looked), _model_resolved(looked), _route_ready(looked)]
-    return [*found, *analysis_healthy(looked), *update_available(looked)]
+    later = (*analysis_healthy(looked), *scaling_active(looked), *update_available(looked))
+    return [*found, *later]
 
 
 def _available(looked: Looked) -> dict[str, Any]:

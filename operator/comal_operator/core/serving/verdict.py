@@ -8,12 +8,13 @@ from enum import Enum
 
 from comal_operator.core.conditions import timestamp
 from comal_operator.core.serving.autoscaling import shown_replicas
-from comal_operator.core.serving.climb import held, waits_for
+from comal_operator.core.serving.climb import first_smoke, held, waits_for
 from comal_operator.core.serving.crash_log import with_log_last
 from comal_operator.core.serving.judgement import start_of
 from comal_operator.core.serving.looked import Looked
 from comal_operator.core.serving.memory import FULL, NONE, Rejection, Role
 from comal_operator.core.serving.observed import RevisionSeen
+from comal_operator.core.serving.reasons import RejectionReason
 from comal_operator.core.serving.reasons import ServingReason as Reason
 from comal_operator.core.serving.resolution import Unresolved
 
@@ -110,7 +111,21 @@ def _first(looked: Looked, now: datetime) -> Verdict | None:
     start = start_of(candidate, seen)
     if now >= start + looked.schedule.startup_timeout and not seen.is_available:
         return Verdict(Course.STALLED, Reason.NOT_STARTING, text)
+    if seen.is_available and first_smoke(looked.memory, looked.schedule) is not None:
+        return _first_smoke(looked, candidate)
     return Verdict(Course.UNDER_WAY, Reason.DEPLOYING, text)
+
+
+def _first_smoke(looked: Looked, candidate: Role) -> Verdict:
+    smoked = looked.sight.smoke
+    if smoked is None or smoked.passed:
+        text = f"the smoke test of {candidate.model_version} runs"
+        return Verdict(Course.UNDER_WAY, Reason.SMOKE_TESTING, text)
+    text = (
+        f"{candidate.model_version} gets no request: {smoked.message}. Correct spec, or the smoke"
+        " test, which is repeated each hour; kubectl comal promote lets it serve all the same"
+    )
+    return Verdict(Course.STALLED, RejectionReason.SMOKE_TEST_FAILED, text)
 
 
 def _outage(looked: Looked) -> Verdict | None:
