@@ -41,6 +41,8 @@ IMAGE_NETWORKS_ENV: Final = "COMAL_IMAGE_NETWORKS"
 IMAGE_SECONDS_ENV: Final = "COMAL_IMAGE_SECONDS"
 # How requests are refused: `strict` with true status codes, `aml-v1` as Azure ML's server does.
 MODE_ENV: Final = "COMAL_MODE"
+# How callers ask at /score, when not as the model's card says.
+CONTRACT_ENV: Final = "COMAL_CONTRACT"
 
 # A script with init() and run(): `model` runs the one that the model's card names, a path one that
 # the deployment mounts. Without it nothing that a model brings is ever executed.
@@ -68,6 +70,9 @@ DEFAULT_IMAGE_SECONDS: Final = 5.0
 DEFAULT_SCRIPT_SECONDS: Final = 60.0
 DEFAULT_LOAD_SECONDS: Final = 600.0
 SCRIPT_OF_MODEL: Final = "model"
+# Where a Pod finds the deployment's script, and the volume for what is collected.
+SCRIPT_DIR: Final = "/etc/comal/script"
+COLLECT_DIR: Final = "/var/comal/collected"
 
 
 class Mode(StrEnum):

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -47,7 +48,7 @@ _UNLOADABLE = model_invalid(
 def serve(settings: Settings, termination_log: Path) -> int:
     """Serve until SIGTERM, return the exit code; raises `TerminationError` when that cannot be."""
     verify_folder(settings.model_dir, settings.model_digest)
-    card = read_card(settings.model_dir)
+    card = _card(settings)
     cores = settings.threads or usable_cores()
     with LastWords(_UNLOADABLE, termination_log, settings.load_seconds):
         measurements, services, workers = _loaded(settings, card, cores)
@@ -73,6 +74,18 @@ def serve(settings: Settings, termination_log: Path) -> int:
         return 0
 
     return work(0) if workers == 1 else supervise(workers, work)
+
+
+def _card(settings: Settings) -> ModelCard:
+    card = read_card(settings.model_dir)
+    if not settings.contract:
+        return card
+    if card.contract == "script":
+        raise model_invalid(
+            f"{contract.CONTRACT_ENV} is {settings.contract} and the model is a script, which "
+            "decides itself how it is asked: remove predictor.contract"
+        )
+    return msgspec.structs.replace(card, contract=settings.contract)
 
 
 def _loaded(settings: Settings, card: ModelCard, cores: int) -> _Loaded:

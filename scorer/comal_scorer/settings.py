@@ -18,6 +18,8 @@ from comal_scorer.limits.image_urls import ImageUrls, read_entry
 _LABEL = re.compile(r"[A-Za-z0-9._:/+-]{0,253}")
 
 _NO_URLS = ImageUrls()
+# How a model can be asked.
+CONTRACTS = ("data-matrix", "input-data", "ints-list", "base64-image", "image-url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Settings:
     collection: Collection | None = None
     script: str = ""
     script_seconds: float = contract.DEFAULT_SCRIPT_SECONDS
+    contract: str = ""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -90,7 +93,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         max_in_flight=_whole(environment, contract.MAX_IN_FLIGHT_ENV, 0, 1, 100_000) or None,
         batching=_switch(environment, contract.BATCHING_ENV),
         load_seconds=_seconds(
-            environment, contract.LOAD_SECONDS_ENV, contract.DEFAULT_LOAD_SECONDS
+            environment, contract.LOAD_SECONDS_ENV, contract.DEFAULT_LOAD_SECONDS, most=86400
         ),
         image_urls=_image_urls(environment),
         image_seconds=_seconds(
@@ -102,6 +105,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         script_seconds=_seconds(
             environment, contract.SCRIPT_SECONDS_ENV, contract.DEFAULT_SCRIPT_SECONDS
         ),
+        contract=_contract(environment),
     )
 
 
@@ -121,7 +125,9 @@ def _whole(environment: Mapping[str, str], name: str, default: int, low: int, hi
     return int(value)
 
 
-def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
+def _seconds(
+    environment: Mapping[str, str], name: str, default: float, most: float = 3600
+) -> float:
     value = environment.get(name, "")
     if not value:
         return default
@@ -129,8 +135,8 @@ def _seconds(environment: Mapping[str, str], name: str, default: float) -> float
         seconds = float(value)
     except ValueError:
         seconds = math.nan
-    if not 0 <= seconds <= 3600:
-        raise _invalid(name, value, "seconds from 0 to 3600")
+    if not 0 <= seconds <= most:
+        raise _invalid(name, value, f"seconds from 0 to {most:g}")
     return seconds
 
 
@@ -152,7 +158,17 @@ def _mode(environment: Mapping[str, str]) -> contract.Mode:
 def _script(environment: Mapping[str, str]) -> str:
     value = environment.get(contract.SCRIPT_ENV, "")
     if value and value != contract.SCRIPT_OF_MODEL and not Path(value).is_file():
-        raise _invalid(contract.SCRIPT_ENV, value, "model, or the path of a script")
+        expected = "model, or the path of a script"
+        if value.startswith(f"{contract.SCRIPT_DIR}/"):
+            expected = "a key of this name in the ConfigMap of predictor.script, and the ConfigMap"
+        raise _invalid(contract.SCRIPT_ENV, value, expected)
+    return value
+
+
+def _contract(environment: Mapping[str, str]) -> str:
+    value = environment.get(contract.CONTRACT_ENV, "")
+    if value and value not in CONTRACTS:
+        raise _invalid(contract.CONTRACT_ENV, value, f"one of {', '.join(CONTRACTS)}")
     return value
 
 

@@ -9,6 +9,7 @@ import pytest
 DIGEST = "sha256:" + "a" * 64
 BY_VERSION = {"name": "diabetes", "version": "2"}
 REQUESTING = {"resources": {"requests": {"cpu": "500m"}}}
+KEPT = {"volume": {"claimName": "collected"}}
 MEMORY_WITHOUT_NUMBER = {
     "type": "Resource",
     "resource": {"name": "memory", "target": {"type": "Utilization", "averageValue": "1Gi"}},
@@ -248,6 +249,101 @@ WRONG_SERVING = [
         endpoint(predictor={"resources": {"fromProfile": True, "limits": {"memory": "1Gi"}}}),
         ("spec.predictor.resources", "fromProfile", "keep one of the two ways"),
         id="a size given twice",
+    ),
+    pytest.param(
+        endpoint(predictor={"contract": "data-frame"}),
+        ("spec.predictor.contract", "input-data"),
+        id="a contract that is none",
+    ),
+    pytest.param(
+        endpoint(predictor={"mode": "aml-v2"}),
+        ("spec.predictor.mode", "aml-v1"),
+        id="a mode that is none",
+    ),
+    pytest.param(
+        endpoint(predictor={"contract": "data-matrix", "script": {"fromModel": True}}),
+        ("spec.predictor", "with predictor.script the script decides that", "remove one"),
+        id="a contract for a script",
+    ),
+    pytest.param(
+        endpoint(predictor={"script": {}}),
+        ("spec.predictor.script", "exactly one of configMap and fromModel", "keep one"),
+        id="a script from nowhere",
+    ),
+    pytest.param(
+        endpoint(predictor={"script": {"fromModel": True, "configMap": "scoring"}}),
+        ("spec.predictor.script", "exactly one of configMap and fromModel", "keep one"),
+        id="two scripts",
+    ),
+    pytest.param(
+        endpoint(predictor={"script": {"fromModel": True, "file": "score.py"}}),
+        ("spec.predictor.script", "is a key of script.configMap", "remove it"),
+        id="a file of the model's script",
+    ),
+    pytest.param(
+        endpoint(predictor={"script": {"configMap": "scoring", "file": "../score.py"}}),
+        ("spec.predictor.script.file", "must be the name of a Python file"),
+        id="a script elsewhere",
+    ),
+    pytest.param(
+        endpoint(predictor={"script": {"configMap": "scoring", "timeout": "1h"}}),
+        ("spec.predictor.script.timeout", "from 100ms to 10m", "choose"),
+        id="an hour for an answer",
+    ),
+    pytest.param(
+        endpoint(predictor={"pictures": {"urls": ["ftp://photos.example.com/"]}}),
+        ("spec.predictor.pictures.urls[0]", "must be a host such as"),
+        id="pictures by FTP",
+    ),
+    pytest.param(
+        endpoint(predictor={"pictures": {"urls": ["a.example.com b.example.com"]}}),
+        ("spec.predictor.pictures.urls[0]", "must be a host such as"),
+        id="two hosts in one entry",
+    ),
+    pytest.param(
+        endpoint(predictor={"pictures": {"networks": ["10.0.0.0/8"]}}),
+        ("spec.predictor.pictures", "give urls too", "remove networks"),
+        id="a network and no URL",
+    ),
+    pytest.param(
+        endpoint(predictor={"pictures": {"urls": ["a.example.com"], "networks": ["10.0.0.1/8"]}}),
+        ("spec.predictor.pictures.networks[0]", "must be a network such as 10.0.0.0/8"),
+        id="an address for a network",
+    ),
+    pytest.param(
+        endpoint(predictor={"pictures": {"timeout": "2m"}}),
+        ("spec.predictor.pictures.timeout", "from 100ms to 1m", "choose"),
+        id="two minutes for a picture",
+    ),
+    pytest.param(
+        endpoint(predictor={"pictures": {"maxPixels": 0}}),
+        ("spec.predictor.pictures.maxPixels", "greater than or equal to 1"),
+        id="pictures without pixels",
+    ),
+    pytest.param(
+        endpoint(dataCollection={}),
+        ("spec.dataCollection.sink", "Required"),
+        id="collecting to nowhere",
+    ),
+    pytest.param(
+        endpoint(dataCollection={"sink": KEPT, "inputs": False, "predictions": False}),
+        ("spec.dataCollection", "keeps neither inputs nor predictions", "remove dataCollection"),
+        id="collecting nothing",
+    ),
+    pytest.param(
+        endpoint(dataCollection={"sink": KEPT, "sample": "0"}),
+        ("spec.dataCollection.sample", 'above "0" and at most "1"'),
+        id="a sample of nothing",
+    ),
+    pytest.param(
+        endpoint(dataCollection={"sink": KEPT, "sample": "5%"}),
+        ("spec.dataCollection.sample", "must be a share in quotes"),
+        id="a sample in percent",
+    ),
+    pytest.param(
+        endpoint(dataCollection={"sink": KEPT}, predictor={"script": {"fromModel": True}}),
+        ("spec", "a script's requests have no shape", "remove dataCollection"),
+        id="collecting from a script",
     ),
     pytest.param(
         rolling(("10", "5m"), ("10", "5m")),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from comal_operator.api.access import Access, access_rules
+from comal_operator.api.data_collection import DataCollection, collection_rules
 from comal_operator.api.meta import (
     AGE,
     MESSAGE,
@@ -96,7 +97,9 @@ class Limits(ApiType):
 class ModelDeploymentSpec(ApiType):
     """The model to serve and how. Promotions and rollbacks never change it."""
 
-    model_config = ConfigDict(json_schema_extra=rules(*scaling_rules(), *access_rules()))
+    model_config = ConfigDict(
+        json_schema_extra=rules(*scaling_rules(), *access_rules(), *collection_rules())
+    )
 
     model: ModelChoice
     """Which registered version is served."""
@@ -118,6 +121,8 @@ class ModelDeploymentSpec(ApiType):
     """How requests find a revision, and which of them are sent a second time."""
     rollout: Rollout = Rollout()
     """How a new revision takes over."""
+    data_collection: DataCollection | None = None
+    """Keep inputs and predictions on a volume."""
     revision_history_limit: Annotated[int, Field(ge=0, le=20)] = 5
     """Former revisions that are kept, without Pods."""
 

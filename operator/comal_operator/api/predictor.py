@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from comal_operator.api.meta import BY_NAME, ApiType, Duration, rule, rules
+from comal_operator.api.predictor_input import Pictures, Script
 from comal_operator.api.training_step import EnvVar, Resources, Toleration
 
 
@@ -47,8 +48,28 @@ class ScorerResources(Resources):
 
 
 class Predictor(ApiType):
-    """How the scoring Pods run. A change of anything but startupTimeout is a new revision."""
+    """How the scoring Pods run. A change is a new revision, but for startupTimeout up to 10m."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.contract) || !has(self.script)",
+                "predictor.contract says how a model is asked, and with predictor.script the"
+                " script decides that: remove one of them",
+            )
+        )
+    )
+
+    contract: (
+        Literal["data-matrix", "input-data", "ints-list", "base64-image", "image-url"] | None
+    ) = None
+    """How callers ask at /score; as the model version was registered when left out."""
+    mode: Literal["strict", "aml-v1"] = "strict"
+    """How requests are refused: strict with true status codes, aml-v1 as Azure ML's server does."""
+    script: Script | None = None
+    """Let code of yours answer."""
+    pictures: Pictures = Pictures()
+    """Pictures that requests bring or point to."""
     env: Annotated[tuple[ScorerEnvVar, ...], Field(max_length=64, json_schema_extra=BY_NAME)] = ()
     """Environment variables of the inference server beside the operator's own."""
     resources: ScorerResources | None = None

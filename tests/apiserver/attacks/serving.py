@@ -131,6 +131,24 @@ ENDPOINTS = (
         "get secrets:hook",
         "secrets/hook",
     ),
+    _reading(
+        "a ConfigMap that would run as the scoring script",
+        create(
+            "modeldeployments",
+            a_deployment(predictor={"script": {"configMap": "site"}}),
+        ),
+        "get configmaps:site",
+        "configmaps/site",
+    ),
+    _reading(
+        "somebody else's volume for what is collected",
+        create(
+            "modeldeployments",
+            a_deployment(dataCollection={"sink": {"volume": {"claimName": "theirs"}}}),
+        ),
+        "get persistentvolumeclaims:theirs",
+        "persistentvolumeclaims/theirs",
+    ),
     _attaching(
         "an Ingress by someone who may make none",
         "create ingresses.networking.k8s.io",

@@ -24,6 +24,8 @@ JUDGED = {
         "traffic.attach.ingress.tlsSecretName": "attach.ingress.tlsSecretName]",
         "predictor.env.secretKeyRef": "has(e.secretKeyRef)",
         "predictor.env.configMapKeyRef": "has(e.configMapKeyRef)",
+        "predictor.script.configMap": "[object.spec.predictor.script.configMap]",
+        "dataCollection.sink.volume.claimName": ".name(object.spec.dataCollection.sink.volume.",
     },
     "modelregistries": {},
     "modelversions": {},

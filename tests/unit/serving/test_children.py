@@ -42,7 +42,7 @@ def pod_specs(world: ServingWorld) -> list[dict[str, Any]]:
         {"rollout": {"bake": "1h"}},
         {"limits": {"timeout": "1s", "maxBody": "2Mi"}},
         {"traffic": {"fallback": {"when": ["Unavailable", "ServerError"]}}},
-        {"predictor": {"startupTimeout": "1h"}},
+        {"predictor": {"startupTimeout": "5m"}},
         {"predictor": {"env": [], "tolerations": [], "nodeSelector": {}}},
         {"model": {"name": "diabetes", "version": "1"}},
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from comal_operator.core.children import child_metadata
@@ -17,14 +18,21 @@ from comal_operator.core.serving.labels import (
     serving_labels,
 )
 from comal_operator.core.serving.listeners import SCORING_PORT as ROUTER_PORT
+from comal_operator.core.serving.picture_egress import picture_egress
 from comal_operator.core.serving.pods import SCORING_PORT
 
 _DNS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
 
 
-def network_policies(mdep: Manifest, settings: Settings) -> tuple[Manifest, ...]:
-    """Return the policies of routers, of scoring Pods and of smoke tests."""
-    return _router_policy(mdep, settings), _scorer_policy(mdep), _smoke_policy(mdep)
+def network_policies(
+    mdep: Manifest, settings: Settings, templates: Iterable[Manifest] = ()
+) -> tuple[Manifest, ...]:
+    """Return the policies of routers, of scoring Pods and of smoke tests.
+
+    `templates` are those of the Pods that may run: they reach what their pictures need.
+    """
+    scorers = _scorer_policy(mdep, picture_egress(templates))
+    return _router_policy(mdep, settings), scorers, _smoke_policy(mdep)
 
 
 def _router_policy(mdep: Manifest, settings: Settings) -> Manifest:
@@ -44,13 +52,13 @@ def _router_policy(mdep: Manifest, settings: Settings) -> Manifest:
     return _policy(mdep, ROUTER, ingress, egress)
 
 
-def _scorer_policy(mdep: Manifest) -> Manifest:
+def _scorer_policy(mdep: Manifest, pictures: list[dict[str, Any]]) -> Manifest:
     """Only routers and smoke tests call; scoring Pods read models, for which they need names."""
     routers = {"podSelector": {"matchLabels": component_selector(mdep, ROUTER)}}
     registry = {"podSelector": {"matchLabels": {"app.kubernetes.io/component": "registry"}}}
     smoke = {"podSelector": {"matchLabels": component_selector(mdep, SMOKE)}}
     ingress = [{"from": [routers, smoke], "ports": [_port(SCORING_PORT)]}]
-    egress = [{"ports": _DNS}, {"to": [registry], "ports": [_port(READER_PORT)]}]
+    egress = [{"ports": _DNS}, {"to": [registry], "ports": [_port(READER_PORT)]}, *pictures]
     return _policy(mdep, SCORER, ingress, egress)
 
 

@@ -9,7 +9,7 @@ from comal_operator.core.children import container_security, pod_security
 from comal_operator.core.names import LABEL_MODEL
 from comal_operator.core.plan import Manifest, Settings
 from comal_operator.core.serving.labels import revision_labels, revision_selector
-from comal_operator.core.serving.pod_limits import pod_limits
+from comal_operator.core.serving.pod_environment import pod_environment, pod_files
 from comal_operator.core.serving.probes import probes
 from comal_operator.core.serving.resolution import Resolved
 from comal_scorer import contract
@@ -35,6 +35,7 @@ def pod_template(
     """Return the template of one revision's Pods."""
     image = spec.image or settings.scorer_image
     predictor = spec.predictor.to_wire()
+    volumes, _ = pod_files(spec)
     pod: dict[str, Any] = {
         "serviceAccountName": service_account_name(mdep),
         "automountServiceAccountToken": False,
@@ -42,9 +43,13 @@ def pod_template(
         "securityContext": pod_security(),
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "initContainers": [_fetch(image, model, predictor)],
-        "containers": [_scorer(image, revision, model, spec)],
+        "containers": [_scorer(mdep, image, revision, model, spec)],
         "topologySpreadConstraints": spread(revision_selector(mdep, revision)),
-        "volumes": [{"name": _MODELS, "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
+        "volumes": [
+            {"name": _MODELS, "emptyDir": {}},
+            {"name": "tmp", "emptyDir": {}},
+            *volumes,
+        ],
     }
     if predictor.get("nodeSelector"):
         pod["nodeSelector"] = predictor["nodeSelector"]
@@ -90,8 +95,13 @@ def _fetch(image: str, model: Resolved, predictor: dict[str, Any]) -> dict[str, 
 
 
 def _scorer(
-    image: str, revision: str, model: Resolved, spec: ModelDeploymentSpec
+    mdep: Manifest,
+    image: str,
+    revision: str,
+    model: Resolved,
+    spec: ModelDeploymentSpec,
 ) -> dict[str, Any]:
+    _, mounts = pod_files(spec)
     facts = {
         contract.MODEL_DIR_ENV: contract.DEFAULT_MODEL_DIR,
         contract.MODEL_DIGEST_ENV: model.digest,
@@ -99,7 +109,7 @@ def _scorer(
         contract.MODEL_VERSION_ENV: model.version,
         contract.REVISION_ENV: revision,
     }
-    facts |= pod_limits(spec.limits)
+    facts |= pod_environment(mdep, spec)
     env = [{"name": name, "value": value} for name, value in facts.items()]
     return {
         "name": "scorer",
@@ -113,6 +123,7 @@ def _scorer(
         "volumeMounts": [
             {"name": _MODELS, "mountPath": contract.DEFAULT_MODEL_DIR, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the Pod's own
+            *mounts,
         ],
         **_resources(spec.predictor.to_wire()),
     }

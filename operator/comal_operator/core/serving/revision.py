@@ -11,7 +11,7 @@ from comal_operator.core.children import child_metadata, is_ours
 from comal_operator.core.names import LABEL_REVISION, short_hash
 from comal_operator.core.plan import Manifest, Seen, Settings
 from comal_operator.core.serving.labels import revision_labels
-from comal_operator.core.serving.pod_limits import pod_limits
+from comal_operator.core.serving.pod_environment import beyond_predictor
 from comal_operator.core.serving.pods import pod_template
 from comal_operator.core.serving.resolution import Resolved
 
@@ -36,8 +36,8 @@ def revision_name(model: Resolved, spec: ModelDeploymentSpec) -> str:
     """Return the hash of what makes a revision: model digest, image, predictor.
 
     Defaults are left out, and the operator's own image is no image, so that neither a field added
-    by an upgrade nor its new image starts a rollout. Nor do replicas, rollout and timeouts, but a
-    limit that Pods must know does.
+    by an upgrade nor its new image starts a rollout. Nor do replicas, rollout and timeouts, but
+    what else Pods must know does.
     """
     predictor = spec.predictor.model_dump(
         mode="json",
@@ -46,8 +46,7 @@ def revision_name(model: Resolved, spec: ModelDeploymentSpec) -> str:
         exclude_defaults=True,
         exclude={"startup_timeout"},
     )
-    limits = pod_limits(spec.limits)
-    return short_hash(model.digest, spec.image, predictor, *([limits] if limits else []))
+    return short_hash(model.digest, spec.image, predictor, *beyond_predictor(spec))
 
 
 def child_of_revision(mdep: Manifest, revision: str) -> str:

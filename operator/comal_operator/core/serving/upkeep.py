@@ -128,10 +128,18 @@ class Upkeep:
         mdep = self.looked.mdep
         return (
             service_account(mdep),
-            *network_policies(mdep, self.settings),
+            *network_policies(mdep, self.settings, self._templates()),
             disruption_budget(mdep),
             endpoint_service(mdep, self.looked.spec),
         )
+
+    def _templates(self) -> list[Manifest]:
+        """Return the templates of all Pods that run or shall: none loses what it needs."""
+        memory, known = self.looked.memory, self.looked.snapshots
+        running = memory.in_use | {one.revision for one in memory.draining}
+        wanted = self._wanted_snapshot()
+        templates = [known[revision].template for revision in sorted(running & known.keys())]
+        return [*templates, wanted["data"]["template"]] if wanted is not None else templates
 
     def _wanted_snapshot(self) -> Manifest | None:
         looked = self.looked
