@@ -16,6 +16,7 @@ class Scorer:
     revision: str
     loop: asyncio.AbstractEventLoop
     port: int = 0
+    host: str = "127.0.0.1"
     status: int = 200
     answered: int = 0
     delay: float = 0
@@ -30,14 +31,14 @@ class Scorer:
         return ("127.0.0.1", self.port)
 
     def start(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._start(), self.loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(self.listen(), self.loop).result(timeout=10)
 
     def stop(self) -> None:
         asyncio.run_coroutine_threadsafe(self._stop(), self.loop).result(timeout=10)
 
-    async def _start(self) -> None:
+    async def listen(self) -> None:
         self._server = await asyncio.start_server(
-            self._converse, "127.0.0.1", self.port, limit=8 * 1024 * 1024
+            self._converse, self.host, self.port, limit=8 * 1024 * 1024
         )
         self.port = self._server.sockets[0].getsockname()[1]
 

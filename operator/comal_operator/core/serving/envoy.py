@@ -135,7 +135,8 @@ def _scoring_cluster(places: Places) -> dict[str, Any]:
         "connect_timeout": "0.5s",
         "lb_policy": "ROUND_ROBIN",
         "common_lb_config": {
-            # In panic Envoy would ask dead Pods rather than the next priority.
+            # In panic Envoy would ask dead Pods rather than the next priority or a rule's next
+            # choice. The last resort is never found unhealthy, so nobody is refused for that.
             "healthy_panic_threshold": {"value": 0},
             "locality_weighted_lb_config": {},
             # By default Envoy tells its threads of a death up to a second later.

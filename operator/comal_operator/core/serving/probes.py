@@ -15,11 +15,12 @@ def probes() -> dict[str, Any]:
     """Return the three probes of the container that scores.
 
     Liveness begins once the server has answered for the first time, however long its model took;
-    readiness, which is what routers go by too, means that the model has answered.
+    readiness means that the model has answered. Routers ask for it themselves, each second; the
+    kubelet's opinion closes the last resort too, so it comes later than theirs.
     """
     return {
         "startupProbe": _probe(contract.LIVE_PATH, period=1, failures=_STARTUP_TRIES),
-        "readinessProbe": _probe(contract.READY_PATH, period=2, failures=2),
+        "readinessProbe": _probe(contract.READY_PATH, period=2, failures=5),
         "livenessProbe": _probe(contract.LIVE_PATH, period=10, failures=6),
     }
 
