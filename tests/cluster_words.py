@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,12 +39,12 @@ def a_step(name: str, script: str = "", **more: Any) -> Manifest:
 
 
 def a_deployment(name: str, *, model: Mapping[str, Any], **spec: Any) -> Manifest:
-    """Return a ModelDeployment with one replica."""
+    """Return a ModelDeployment with one replica, which whoever reaches it may call."""
     return {
         "apiVersion": API,
         "kind": "ModelDeployment",
         "metadata": {"name": name},
-        "spec": {"model": dict(model), "replicas": 1, **spec},
+        "spec": {"model": dict(model), "replicas": 1, "access": {"auth": "None"}, **spec},
     }
 
 
@@ -82,18 +83,28 @@ def wait_condition(
         raise
 
 
-def score(kubectl: Kubectl, image: str, url: str, body: str) -> tuple[int, str]:
+def key_of(kubectl: Kubectl, found: Mapping[str, Any], slot: str = "primary") -> str:
+    """Return a key of the endpoint `found`, as a person finds it."""
+    path = f"jsonpath={{.data.{slot}}}"
+    text = kubectl.run("get", "secret", found["status"]["keysSecret"], "-o", path)
+    return base64.b64decode(text).decode()
+
+
+def score(kubectl: Kubectl, image: str, url: str, body: str, *, key: str = "") -> tuple[int, str]:
     """Return status and body of one POST from inside the cluster."""
     program = (
         "import sys,urllib.request,urllib.error\n"
+        "h={'authorization':'Bearer '+k for k in sys.argv[2:]}\n"
         "r=urllib.request.Request(sys.argv[1],sys.stdin.buffer.read(),"
-        "{'content-type':'application/json'})\n"
+        "{'content-type':'application/json',**h})\n"
         "try:\n a=urllib.request.urlopen(r,timeout=20);print(a.status);print(a.read().decode())\n"
         "except urllib.error.HTTPError as e:\n print(e.code);print(e.read().decode())\n"
     )
     deployment = f"deployment/{_caller(kubectl, image)}"
     text = kubectl.run(
-        "exec", "-i", deployment, "--", "python3", "-c", program, url, stdin=body, timeout=60
+        *("exec", "-i", deployment, "--", "python3", "-c", program, url, *([key] if key else ())),
+        stdin=body,
+        timeout=60,
     )
     status, _, answer = text.partition("\n")
     return int(status), answer.strip()

@@ -6,8 +6,11 @@ for itself, and NetworkPolicies let only routers reach scoring Pods.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import mimetypes
+import socket
+import ssl
 import sys
 import time
 from collections.abc import Mapping
@@ -61,6 +64,7 @@ def invoke(
 ) -> Reply:
     """POST `body` to the endpoint as callers do, or to one Pod of the revision `part`."""
     pod = _pod(cluster, found, part)
+    key = _key(cluster, found) if part is None and "authorization" not in headers else {}
     connection = http.client.HTTPConnection(
         f"{found.name}.{cluster.namespace}.svc", timeout=seconds
     )
@@ -71,10 +75,10 @@ def invoke(
             cluster.namespace,
             ports=str(_PORT),
         )
-        connection.sock = forward.socket(_PORT)
+        connection.sock = _connected(forward.socket(_PORT), found, part)
         connection.sock.settimeout(seconds)
         started = time.monotonic()
-        connection.request("POST", path, body, dict(headers))
+        connection.request("POST", path, body, {**headers, **key})
         answer = connection.getresponse()
         content = answer.read()
         told = {key.lower(): value for key, value in answer.getheaders()}
@@ -102,6 +106,28 @@ def _pod(cluster: Cluster, found: Found, part: str | None) -> str:
         what = "router" if part is None else f"Pod of {part}"
         raise ComalError(f"no {what} of {found.name} is ready ({len(pods)} are there)")
     return str(ready[0]["metadata"]["name"])
+
+
+def _key(cluster: Cluster, found: Found) -> Mapping[str, str]:
+    """Return the header that lets in; none where callers need none."""
+    name = found.status.get("keysSecret")
+    if not name:
+        return {}
+    what = f"read Secret {name}, where the keys of {found.name} are; -H authorization:… gives one"
+    data = cluster.get(cluster.path("secrets", name, root="/api/v1"), what=what).get("data") or {}
+    if "primary" not in data:
+        raise ComalError(f"Secret {name} has no key `primary`")
+    return {"authorization": f"Bearer {base64.b64decode(data['primary']).decode()}"}
+
+
+def _connected(plain: socket.socket, found: Found, part: str | None) -> socket.socket:
+    """Return the connection as callers have it: https where the routers speak it."""
+    if part is not None or not (found.body["spec"].get("access") or {}).get("tls"):
+        return plain
+    # The API server has taken us to that very Pod; its certificate is for another name.
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(plain)
 
 
 def _is_ready(pod: Object) -> bool:

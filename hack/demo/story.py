@@ -14,6 +14,20 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLES = REPOSITORY / "manifests" / "samples"
 ENDPOINT = "diabetes"
 ROW = '{"data": [[0.03, 0.05, 0.06, 0.02, -0.04, -0.03, -0.04, -0.002, 0.02, -0.02]]}'
+KEYS = "diabetes-keys"
+KEY_COMMAND = f"kubectl get secret {KEYS} -o jsonpath='{{.data.primary}}' | base64 -d"
+# Asks first as somebody without a key does.
+CALLER = """
+import os, sys, urllib.error, urllib.request
+url, body = sys.argv[1], sys.argv[2].encode()
+for headers in ({}, {"authorization": "Bearer " + os.environ["KEY"]}):
+    headers["content-type"] = "application/json"
+    try:
+        answer = urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=20)
+    except urllib.error.HTTPError as error:
+        answer = error
+    print(answer.status, answer.read().decode())
+"""
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
@@ -79,19 +93,21 @@ class Story:
         return str(found["status"]["url"])
 
     def _score(self, url: str) -> None:
-        program = (
-            "import sys,urllib.request as u;"
-            "r=u.Request(sys.argv[1],sys.argv[2].encode(),{'content-type':'application/json'});"
-            "print(u.urlopen(r,timeout=20).read().decode())"
-        )
+        pod = json.dumps({"spec": _confined(self.images["scorer"], url)})
         self.kubectl.run(
             *("run", "score", "--image", self.images["scorer"], "--restart=Never"),
-            *("--overrides", json.dumps({"spec": _confined(self.images["scorer"], program, url)})),
+            *("--overrides", pod),
         )
-        answer = wait_for("the answer", lambda: self._log_of("score"), seconds=60)
+        told = wait_for("the answers", lambda: self._log_of("score"), seconds=60)
         self.kubectl.run("delete", "pod", "score", "--wait=false")
+        refused, answer = told.splitlines()
         self.display.say(f"POST {url} {ROW}")
+        self.display.say(f"→ {refused}")
+        self.display.say(f"[cyan]$ key=$({KEY_COMMAND})[/cyan]")
+        self.display.say(f'POST {url} {ROW}, with "Authorization: Bearer $key"')
         self.display.say(f"[green]→ {answer}[/green]")
+        if not (refused.startswith("401") and answer.startswith("200")):
+            raise KubectlError(f"the endpoint answered {refused}, and then {answer}")
 
     def _log_of(self, pod: str) -> str | None:
         found = self.kubectl.find("pod", pod) or {}
@@ -102,7 +118,13 @@ class Story:
 
     def _promote(self, url: str) -> None:
         traffic = start_traffic(
-            self.kubectl, "callers", image=self.images["scorer"], url=url, body=ROW, rate=40
+            self.kubectl,
+            "callers",
+            image=self.images["scorer"],
+            url=url,
+            body=ROW,
+            rate=40,
+            keys=KEYS,
         )
         self._train("diabetes-alpha-04")
         self.display.rows_until(
@@ -130,6 +152,9 @@ class Story:
         for line in (
             f"kubectl -n {name} get trun,mver,mdep -w",
             f"kubectl -n {name} describe trun diabetes-alpha-09",
+            f"key=$({KEY_COMMAND.replace('kubectl', f'kubectl -n {name}')})",
+            f"kubectl -n {name} port-forward svc/{ENDPOINT} 8080:80 &",
+            f"curl -H \"Authorization: Bearer $key\" -d '{ROW}' http://localhost:8080/score",
             (
                 f"kubectl -n {name} patch mdep {ENDPOINT} --type merge"
                 ' -p \'{"spec":{"model":{"latest":null,"version":"1"}}}\''
@@ -153,7 +178,7 @@ class Story:
         return stable and self._holds("mdep", ENDPOINT, "Ready")
 
 
-def _confined(image: str, program: str, url: str) -> Manifest:
+def _confined(image: str, url: str) -> Manifest:
     """Return the spec of a Pod that the `restricted` standard accepts."""
     security = {
         "allowPrivilegeEscalation": False,
@@ -162,10 +187,12 @@ def _confined(image: str, program: str, url: str) -> Manifest:
         "runAsUser": 65532,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
+    key = {"secretKeyRef": {"name": KEYS, "key": "primary"}}
     container = {
         "name": "score",
         "image": image,
-        "command": ["python3", "-c", program, url, ROW],
+        "command": ["python3", "-c", CALLER, url, ROW],
+        "env": [{"name": "KEY", "valueFrom": key}],
         "securityContext": security,
     }
     return {"automountServiceAccountToken": False, "containers": [container]}

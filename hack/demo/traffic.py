@@ -75,10 +75,20 @@ class Traffic:
 
 
 def start_traffic(
-    kubectl: Kubectl, name: str, *, image: str, url: str, body: str, rate: float = 20
+    kubectl: Kubectl,
+    name: str,
+    *,
+    image: str,
+    url: str,
+    body: str,
+    rate: float = 20,
+    keys: str | None = None,
 ) -> Traffic:
-    """Start callers of `url` in the cluster and return when they have begun."""
-    kubectl.apply(*_manifests(name, image=image, url=url, body=body, rate=rate))
+    """Start callers of `url` in the cluster, with a key from the Secret `keys`.
+
+    Returns when they have begun.
+    """
+    kubectl.apply(*_manifests(name, image=image, url=url, body=body, rate=rate, keys=keys))
 
     def ready() -> bool | None:
         pod = kubectl.find("pod", name) or {}
@@ -88,15 +98,19 @@ def start_traffic(
     return Traffic(kubectl, name)
 
 
-def _manifests(name: str, *, image: str, url: str, body: str, rate: float) -> tuple[Manifest, ...]:
+def _manifests(
+    name: str, *, image: str, url: str, body: str, rate: float, keys: str | None
+) -> tuple[Manifest, ...]:
     metadata: dict[str, Any] = {"name": name, "labels": {"app": name}}
     script = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     environment = {"TARGET_URL": url, "TARGET_BODY": body, "REQUESTS_PER_SECOND": str(rate)}
+    reference = {"secretKeyRef": {"name": keys, "key": "primary"}}
+    key = [{"name": "TARGET_KEY", "valueFrom": reference}] if keys else []
     container = {
         "name": "callers",
         "image": image,
         "command": ["python3", "-u", "/script/traffic_client.py"],
-        "env": [{"name": key, "value": value} for key, value in environment.items()],
+        "env": [*({"name": key, "value": value} for key, value in environment.items()), *key],
         "volumeMounts": [{"name": "script", "mountPath": "/script"}],
         "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}},
         "securityContext": {

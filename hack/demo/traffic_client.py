@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 
 URL = urlsplit(os.environ["TARGET_URL"])
 BODY = os.environ["TARGET_BODY"].encode()
+HEADERS = {"content-type": "application/json"}
+if "TARGET_KEY" in os.environ:
+    HEADERS["authorization"] = f"Bearer {os.environ['TARGET_KEY']}"
 RATE = float(os.environ.get("REQUESTS_PER_SECOND", "20"))
 WORKERS = int(os.environ.get("WORKERS", "4"))
 
@@ -29,7 +32,7 @@ def call() -> tuple[bool, str, str]:
     """Send one request; return (was it answered well, model version, what went wrong)."""
     connection = http.client.HTTPConnection(URL.hostname or "", URL.port or 80, timeout=10)
     try:
-        connection.request("POST", URL.path, BODY, {"content-type": "application/json"})
+        connection.request("POST", URL.path, BODY, HEADERS)
         answer = connection.getresponse()
         text = answer.read()
     except OSError as error:

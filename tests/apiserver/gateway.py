@@ -24,7 +24,7 @@ API = "gateway.networking.k8s.io/v1"
 def crds() -> list[dict[str, Any]]:
     """Return the Gateway API's own CRDs, out of its Go module, which Kueue depends on."""
     told = subprocess.run(
-        [go(places()), "list", "-m", "-json", "sigs.k8s.io/gateway-api"],
+        [go(places()), "mod", "download", "-json", "sigs.k8s.io/gateway-api"],
         cwd=KUEUE.sources,
         capture_output=True,
         text=True,

@@ -90,6 +90,19 @@ class Cluster:
         self.admin.merge(f"{path}/status", {"status": {"observedGeneration": 1, **status}})
         return path
 
+    def router(self) -> None:
+        marks = {"comal.dev/model-deployment": "diabetes", "app.kubernetes.io/component": "router"}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "diabetes-router", "labels": marks},
+            "spec": {"containers": [{"name": "envoy", "image": "envoy"}]},
+        }
+        path = f"/api/v1/namespaces/{self.namespace}/pods"
+        self.admin.post(path, pod)
+        status = {"conditions": [{"type": "Ready", "status": "True"}]}
+        self.admin.merge(f"{path}/diabetes-router/status", {"status": status})
+
     def kept_log(self, attempt: str, text: str) -> None:
         marks = {
             "comal.dev/training-run": "alpha",
@@ -337,6 +350,22 @@ def test_invoke_says_what_is_missing(comal: Run, cluster: Cluster, tmp_path: Pat
     assert "no router of diabetes is ready (0 are there)" in comal(*asked)[2]
     assert "diabetes has no previous now" in comal(*asked, "--revision", "previous")[2]
     assert "must be NAME:VALUE" in comal(*asked, "-H", "x")[2]
+
+
+def test_invoke_says_that_there_is_no_key(
+    comal: Run, cluster: Cluster, admin: Client, tmp_path: Path
+) -> None:
+    cluster.endpoint(keysSecret="mine")
+    cluster.router()
+    row = tmp_path / "row.json"
+    row.write_text("{}")
+    asked = ("invoke", "diabetes", "-f", str(row))
+    said = comal(*asked)[2]
+    assert "cannot read Secret mine, where the keys of diabetes are" in said
+    assert "-H authorization:" in said
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "mine"}}
+    admin.post(f"/api/v1/namespaces/{cluster.namespace}/secrets", secret)
+    assert "Secret mine has no key `primary`" in comal(*asked)[2]
 
 
 def test_kubectl_finds_it(server: ApiServer, cluster: Cluster) -> None:

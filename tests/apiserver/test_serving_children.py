@@ -5,6 +5,7 @@ Deployments, endpoints and Pods are what nobody but this test moves here; all wr
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from comal_operator.core.plan import (
     Action,
     Apply,
     Create,
+    CreateCredentials,
     Delete,
     Plan,
     Question,
@@ -29,6 +31,7 @@ from comal_operator.core.plan import (
 )
 from comal_operator.core.serving.counters import Reading
 from comal_operator.core.serving.decide import plan_model_deployment
+from comal_operator.shell.credentials import with_credentials
 from make import NOON, SETTINGS, a_version
 
 pytestmark = pytest.mark.apiserver
@@ -67,6 +70,7 @@ class Endpoint:
         self.admin, self.namespace = admin, namespace
         self.now: datetime = NOON
         self.writes = 0
+        self.made: dict[tuple[str, str], dict[str, Any]] = {}
         self._post("ModelDeployment", {"metadata": {"name": "diabetes"}, "spec": spec})
 
     def _path(self, kind: str, name: str = "") -> str:
@@ -96,7 +100,7 @@ class Endpoint:
         }
         answers = {question: self._answer(question) for question in questions}
         mdep = self.get("ModelDeployment", "diabetes")
-        seen = Seen(objects, answers)
+        seen = Seen({**objects, **self.made}, answers)
         plan = plan_model_deployment(mdep, seen, now=self.now, settings=SETTINGS)
         unanswered = [one for one in plan.questions if one not in answers]
         return self.plan((*questions, *unanswered)) if unanswered else plan
@@ -124,6 +128,10 @@ class Endpoint:
         match action:
             case Create(manifest):
                 self.admin.post(self._path(manifest["kind"]), manifest)
+            case CreateCredentials(manifest):
+                kept = asyncio.run(with_credentials(action))
+                self.admin.post(self._path("Secret"), kept)
+                self.made["Secret", manifest["metadata"]["name"]] = dict(manifest)
             case Apply(manifests, manager):
                 for one in manifests:
                     path = self._path(one["kind"], one["metadata"]["name"])

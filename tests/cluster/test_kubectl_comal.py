@@ -58,10 +58,10 @@ def train(kubectl: Kubectl, name: str, alpha: str) -> None:
 def test_a_rollout_by_hand(kubectl: Kubectl) -> None:
     train(kubectl, "first", "0.5")
     model = {"name": "diabetes", "latest": True}
-    kubectl.apply(a_deployment("diabetes", model=model, rollout=ROLLOUT))
+    kubectl.apply(a_deployment("diabetes", model=model, access={}, rollout=ROLLOUT))
     wait_condition(kubectl, "mdep", "diabetes", ("Ready", "True"), seconds=240)
     assert "loss" not in comal(kubectl, "logs", "first", "evaluate")
-    assert answer(kubectl)["version"] == "1"
+    assert answer(kubectl)["version"] == "1", "with the key that the plugin finds"
 
     train(kubectl, "second", "0.4")
     wait_condition(

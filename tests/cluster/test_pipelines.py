@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster_words import condition, score, wait_condition
+from cluster_words import condition, key_of, score, wait_condition
 from demo.kubectl import Kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
@@ -62,7 +62,9 @@ def test_five_models_are_trained_at_once_and_the_worse_one_is_refused(
 
     served = wait_condition(kubectl, "mdep", "compliance", ("Ready", "True"), seconds=240)
     url = served["status"]["url"]
-    status, answer = score(kubectl, images["scorer"], url, json.dumps(TEXTS))
+    status, answer = score(
+        kubectl, images["scorer"], url, json.dumps(TEXTS), key=key_of(kubectl, served)
+    )
     assert status == 200, answer
     compliant, not_compliant = json.loads(json.loads(answer))
     assert compliant < 0.5 < not_compliant

@@ -67,7 +67,6 @@ def endpoint(version: str, *steps: dict[str, Any], **more: Any) -> Manifest:
         "table",
         model={"name": "table", "version": version},
         rollout=rollout,
-        access={"auth": "None"},
         traffic={"fallback": {"when": ["Unavailable", "ServerError"]}},
     )
 

@@ -72,7 +72,11 @@ def test_tacos_or_burritos_with_tensorflow(kubectl: Kubectl, images: dict[str, s
         "apiVersion": "comal.dev/v1alpha1",
         "kind": "ModelDeployment",
         "metadata": {"name": "tacos"},
-        "spec": {"model": {"name": version["spec"]["model"], "latest": True}, "replicas": 1},
+        "spec": {
+            "model": {"name": version["spec"]["model"], "latest": True},
+            "replicas": 1,
+            "access": {"auth": "None"},
+        },
     }
     kubectl.apply(endpoint)
     found = wait_condition(kubectl, "mdep", "tacos", ("Ready", "True"), seconds=240)

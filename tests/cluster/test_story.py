@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cluster_words import a_deployment, a_run, a_step, condition, score, wait_condition
+from cluster_words import a_deployment, a_run, a_step, condition, key_of, score, wait_condition
 from demo.kubectl import Kubectl, Manifest, wait_for
 from demo.traffic import start_traffic
 
@@ -121,6 +121,7 @@ def test_from_apply_to_a_scored_answer(
         model={"name": "diabetes", "latest": True},
         rollout=rollout,
         revisionHistoryLimit=0,
+        access={},
     )
     first, better, worse = (
         diabetes("alpha-05", "0.5"),
@@ -140,12 +141,15 @@ def test_from_apply_to_a_scored_answer(
 
     found = wait_condition(kubectl, "mdep", "diabetes", ("Ready", "True"), seconds=180)
     assert found["status"]["stable"]["modelVersion"] == "diabetes-v1"
-    status, answer = score(kubectl, images["scorer"], found["status"]["url"], ROW)
+    url, keys = found["status"]["url"], found["status"]["keysSecret"]
+    assert score(kubectl, images["scorer"], url, ROW)[0] == 401
+    key = key_of(kubectl, found)
+    status, answer = score(kubectl, images["scorer"], url, ROW, key=key)
     assert status == 200
     assert isinstance(json.loads(answer)["result"][0], float)
 
     traffic = start_traffic(
-        kubectl, "callers", image=images["scorer"], url=found["status"]["url"], body=ROW, rate=30
+        kubectl, "callers", image=images["scorer"], url=url, body=ROW, rate=30, keys=keys
     )
     kubectl.apply(better)
     run = wait_condition(kubectl, "trun", "alpha-04", ("Complete", "True"), seconds=240)

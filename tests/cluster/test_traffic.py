@@ -73,7 +73,7 @@ def test_an_endpoint_with_keys(kubectl: Kubectl, images: dict[str, str]) -> None
     endpoint = a_deployment(
         "locked",
         model={"name": "diabetes", "trainingRun": "first"},
-        access={"auth": "Keys"},
+        access={},
         traffic={"rules": [rule]},
     )
     kubectl.apply(endpoint)

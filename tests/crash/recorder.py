@@ -23,6 +23,8 @@ _SHARES = re.compile(r"(=\d+) #[0-9a-f]{8}")
 # How many Pods a Deployment had at the moment when a condition was written.
 _PODS = re.compile(r"\b\d+ of \d+ Pods\b")
 _HASH = re.compile(r"-([0-9a-f]{8})$")
+# A key that only Secrets have whose values are drawn by lot.
+_RANDOM = frozenset({"htpasswd", "primary"})
 _OWN = ("resourceVersion", "creationTimestamp", "managedFields", "generation")
 
 
@@ -110,9 +112,9 @@ def _trimmed(body: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(body)
     kept["metadata"] = {k: v for k, v in body["metadata"].items() if k not in _OWN}
     if body["kind"] == "Secret":
-        # A login is random; that it has all three keys is what counts.
-        is_login = "htpasswd" in body["data"]
-        kept["data"] = sorted(body["data"]) if is_login else _decoded(body["data"])
+        # Logins and keys of callers are random; that all of them are there is what counts.
+        is_random = not _RANDOM.isdisjoint(body["data"])
+        kept["data"] = sorted(body["data"]) if is_random else _decoded(body["data"])
     if body["kind"] == "Service":
         kept["spec"] = {k: v for k, v in body["spec"].items() if not k.startswith("clusterIP")}
     if body["kind"] == "Deployment":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from comal_operator.api.meta import ApiType, ForeignName, rule, rules
 
@@ -49,7 +49,7 @@ class Access(ApiType):
         )
     )
 
-    auth: Annotated[Literal["Keys", "None"], Field()] = "None"
+    auth: Literal["Keys", "None"] = "Keys"
     """Keys: callers send one of two keys as `Authorization: Bearer <key>`. None: whoever reaches
     the routers may call.
     """

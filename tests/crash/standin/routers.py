@@ -40,7 +40,7 @@ class Routers:
         pod = self._mirror.get("Pod", self._namespace, question.pod)
         if pod is None:
             return None
-        [secret] = [one["secret"] for one in pod["spec"]["volumes"] if "secret" in one]
+        [secret] = [one["secret"] for one in pod["spec"]["volumes"] if one["name"] == "config"]
         version = self._running(int(question.pod.rpartition("-")[2]), secret["secretName"])
         return {"endpoints": version} if version else None
 

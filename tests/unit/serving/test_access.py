@@ -31,8 +31,8 @@ def secrets(world: ServingWorld) -> dict[str, str]:
     return {one["mountPath"]: names[one["name"]] for one in mounts if one["name"] in names}
 
 
-def test_keys_are_made_once_and_mounted() -> None:
-    world = served(access=KEYS)
+def test_keys_are_made_once_and_mounted_by_default() -> None:
+    world = served()
     assert world.key_secrets == ["diabetes-keys"]
     assert secrets(world)["/etc/comal/keys"] == "diabetes-keys"
     assert world.status["keysSecret"] == "diabetes-keys"

@@ -42,15 +42,14 @@ def handling(**spec: Any) -> Handling:
             Handling(repeats_errors=True, repeatable_bytes=1024),
         ),
         ({"limits": {"maxBody": "2M"}}, Handling(body_bytes=2_000_000)),
-        (
-            {"access": {"auth": "Keys", "tls": {"secretName": "c"}}},
-            Handling(has_keys=True, has_tls=True),
-        ),
+        ({"access": {"auth": "None", "tls": {"secretName": "c"}}}, Handling(has_tls=True)),
+        ({"access": {"tls": {"secretName": "c"}}}, Handling(has_keys=True, has_tls=True)),
+        ({"access": {}}, Handling(has_keys=True)),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
 def test_the_spec_says(spec: dict[str, Any], expected: Handling) -> None:
-    assert handling(**spec) == expected
+    assert handling(**{"access": {"auth": "None"}, **spec}) == expected
 
 
 def routing(world: ServingWorld) -> Routing:
