@@ -25,6 +25,7 @@ from kubectl_comal.objects import DEPLOYMENT, KINDS, RUN, Found, find, list_of
 from kubectl_comal.overview import overview
 from kubectl_comal.requests import DONE, ask, set_of_run
 from kubectl_comal.run_view import run_view
+from kubectl_comal.series import series, series_table
 
 _LOOK_EVERY = 1.0
 Arguments = argparse.Namespace
@@ -155,6 +156,15 @@ def _history(cluster: Cluster, arguments: Arguments) -> int:
     return 0
 
 
+def _metrics(cluster: Cluster, arguments: Arguments) -> int:
+    rows = series(cluster, find(cluster, arguments.name, (RUN,)))
+    if arguments.output == "json":
+        _print_json(rows)
+    else:
+        Console(highlight=False).print(series_table(rows))
+    return 0
+
+
 def _logs(cluster: Cluster, arguments: Arguments) -> int:
     wanted = Wanted(
         arguments.part, arguments.attempt, arguments.tail, arguments.follow, arguments.previous
@@ -180,6 +190,7 @@ _COMMANDS: dict[str, Callable[[Cluster, Arguments], int]] = {
     "cancel": _of_run,
     "invoke": _invoke,
     "history": _history,
+    "metrics": _metrics,
     "logs": _logs,
 }
 

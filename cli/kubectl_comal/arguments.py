@@ -38,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
     _invoke(commands)
     history = commands.add_parser("history", help="revisions that there were, attempts at steps")
     _with_cluster(history).add_argument("name", help=_NAMED)
+    metrics = commands.add_parser("metrics", help="what a training measured while it ran")
+    _with_cluster(metrics).add_argument("name", help="NAME or trun/NAME")
     _logs(commands)
     return root
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
 import re
@@ -113,6 +115,24 @@ class Cluster:
         why = {"comal.dev/reason": "StepFailed", "comal.dev/message": "exit code 3"}
         meta = {"name": f"alpha-train-{attempt}-log", "labels": marks, "annotations": why}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"log": text}}
+        self.admin.post(f"/api/v1/namespaces/{self.namespace}/configmaps", body)
+
+    def kept_series(self, run: Any, *lines: dict[str, Any]) -> None:
+        text = "".join(f"{json.dumps(line)}\n" for line in lines)
+        labels = {
+            "comal.dev/training-run": "alpha",
+            "app.kubernetes.io/component": "training-series",
+        }
+        owner = {
+            "apiVersion": run["apiVersion"],
+            "kind": run["kind"],
+            "name": "alpha",
+            "uid": run["metadata"]["uid"],
+        }
+        meta = {"name": "alpha-metrics", "labels": labels, "ownerReferences": [owner]}
+        packed = base64.b64encode(gzip.compress(text.encode())).decode()
+        data = {"binaryData": {"metrics.jsonl.gz": packed}}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, **data}
         self.admin.post(f"/api/v1/namespaces/{self.namespace}/configmaps", body)
 
 
@@ -320,6 +340,22 @@ def test_kept_logs_outlive_pods(comal: Run, cluster: Cluster) -> None:
     assert [(one["step"], one["attempt"], one["reason"]) for one in json.loads(out)] == [
         ("train", "2", "StepFailed"),
         ("train", "1", "StepFailed"),
+    ]
+
+
+def test_kept_series_outlive_the_workspace(comal: Run, cluster: Cluster, admin: Client) -> None:
+    path = cluster.run()
+    assert "no series of metrics is kept of alpha" in comal("metrics", "alpha")[2]
+
+    first = {"from": "train", "time": NOON, "step": 8, "epoch": "1/2", "metrics": {"loss": 0.9}}
+    last = {"from": "train", "time": NOON, "metrics": {"loss": 0.4, "auc": 0.7}}
+    cluster.kept_series(admin.get(path), first, last)
+    assert json.loads(comal("metrics", "alpha", "-o", "json")[1]) == [first, last]
+    _, out, _ = comal("metrics", "trun/alpha")
+    assert [line.split() for line in out.splitlines()] == [
+        ["FROM", "TIME", "STEP", "EPOCH", "loss", "auc"],
+        ["train", NOON, "8", "1/2", "0.9"],
+        ["train", NOON, "0.4", "0.7"],
     ]
 
 

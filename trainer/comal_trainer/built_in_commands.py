@@ -8,7 +8,7 @@ from comal_trainer.contract import CREDENTIALS_DIR
 from comal_trainer.contract.data import FETCH_DATA_COMMAND, SOURCES_DIR, read_sources
 from comal_trainer.contract.outputs import read_pairs
 from comal_trainer.contract.profile import PROFILE_COMMAND
-from comal_trainer.contract.progress import SERIES_DIR
+from comal_trainer.contract.progress import SERIES_DIR, SERIES_MARK
 from comal_trainer.contract.smoke import SMOKE_COMMAND, read_trial
 from comal_trainer.contract.sweep import SUGGEST_COMMAND, read_request
 from comal_trainer.flags import Commands, Flags
@@ -53,15 +53,20 @@ def declare(commands: Commands) -> None:
 
 def _collect(flags: Flags) -> None:
     from comal_trainer.collect import collect  # noqa: PLC0415
+    from comal_trainer.packed_series import pack  # noqa: PLC0415
     from comal_trainer.termination import report  # noqa: PLC0415
 
     settings = flags.settings
+    packed = pack(settings.workspace / SERIES_DIR)
     answer = collect(
         settings.metrics_file,
         settings.workspace / SERIES_DIR,
         baseline=(settings.baseline_metrics_file, flags.given.baseline_metric),
+        kept=packed.lines,
     )
     report(answer, settings.environment)
+    if packed.lines:
+        print(f"{SERIES_MARK}{packed.text}", flush=True)
 
 
 def _convert(flags: Flags) -> None:

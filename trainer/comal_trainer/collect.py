@@ -17,24 +17,27 @@ def collect(
     series: Path | None = None,
     *,
     baseline: tuple[Path, Collection[str]] | None = None,
+    kept: int = 0,
 ) -> Collected:
     """Return the metrics of the run, or what is wrong with them; bad input never raises.
 
     metrics.json is the run's result. The newest values of the `series` folder are added while
     there is room for them, or stand for it when no step wrote one. `baseline` is the file with a
-    registered version's metrics on the same data, and which of them are wanted.
+    registered version's metrics on the same data, and which of them are wanted. `kept` is how many
+    lines of the series the log will end with.
     """
     reported = newest_metrics(series) if series else {}
     try:
         metrics = _result(metrics_file, reported)
         scored = _of_baseline(*baseline) if baseline else {}
-        Collected(metrics=metrics, baseline=scored).encode()
+        answer = Collected(metrics=metrics, baseline=scored, series=kept)
+        answer.encode()
     except JobFailure as failure:
-        return Collected(error=failure.error)
+        return Collected(error=failure.error, series=kept)
     except ContractError as error:
         message = f"{metrics_file.name}: {error}; use fewer metrics or shorter names"
-        return Collected(error=JobFailure(Reason.METRICS_TOO_LARGE, message).error)
-    return _with_reported(Collected(metrics=metrics, baseline=scored), reported)
+        return Collected(error=JobFailure(Reason.METRICS_TOO_LARGE, message).error, series=kept)
+    return _with_reported(answer, reported)
 
 
 def _of_baseline(file: Path, wanted: Collection[str]) -> dict[str, str]:

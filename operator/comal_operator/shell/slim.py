@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from comal_operator.core.plan import Manifest
-from comal_operator.core.training.evidence import COMPONENT
+from comal_operator.core.training import evidence, series
 from comal_operator.shell.nodes import NODE, slim_node
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -22,9 +22,13 @@ def slim(body: Manifest) -> dict[str, Any]:
     slimmed = {**body, "metadata": _metadata(body.get("metadata") or {})}
     if body.get("kind") == "Pod":
         slimmed["spec"] = _pod_spec(body.get("spec") or {})
-    if body.get("kind") == "ConfigMap" and _component(body) == COMPONENT:
-        # A kept log is for people; 16 KiB of each would fill the cache.
+    if body.get("kind") == "ConfigMap" and _component(body) in (
+        evidence.COMPONENT,
+        series.COMPONENT,
+    ):
+        # Kept logs and series are for people; 16 KiB of each would fill the cache.
         slimmed.pop("data", None)
+        slimmed.pop("binaryData", None)
     return slimmed
 
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comal_trainer.collect import collect
@@ -97,6 +97,7 @@ def test_a_folder_a_link_and_a_pipe_are_refused_at_once(tmp_path: Path) -> None:
         refused(collect(tmp_path / name), Reason.METRICS_INVALID, "plain file")
 
 
+@settings(deadline=None)  # a busy machine takes its time
 @given(st.dictionaries(NAMES, NUMBERS))
 def test_what_a_step_writes_is_what_is_collected(
     tmp_path_factory: pytest.TempPathFactory, metrics: dict[str, float]

@@ -196,18 +196,22 @@ class Collected(_Message):
     """The answer of `collect`: metrics as decimal strings; not-a-number stays "NaN".
 
     `baseline` are those of the registered version that an Evaluate step measured on this run's
-    data.
+    data. `series` counts the lines of the packed series that stand at the end of the log.
     """
 
     metrics: Mapping[str, str] = field(default_factory=dict)
     error: JobError | None = None
     baseline: Mapping[str, str] = field(default_factory=dict)
+    series: int = 0
 
     @classmethod
     def _read(cls, value: Any) -> Self:
         metrics = {name: _text(number) for name, number in value["metrics"].items()}
         baseline = {name: _text(number) for name, number in value.get("baseline", {}).items()}
-        return cls(metrics=metrics, error=_error(value.get("error")), baseline=baseline)
+        series = int(value.get("series", 0))
+        return cls(
+            metrics=metrics, error=_error(value.get("error")), baseline=baseline, series=series
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ PROGRESS_PATH: Final = "/v1/progress"
 
 PROGRESS_DIR: Final = ".comal/progress"  # <step>.json: the newest report
 SERIES_DIR: Final = ".comal/metrics"  # <step>.jsonl: one line for each report with metrics
+SERIES_FILE: Final = "metrics.jsonl.gz"  # all of them, thinned and packed: what is kept
+SERIES_MARK: Final = "comal-series:"  # in the log of `collect`, before that file in base64
+MAX_SERIES_TEXT: Final = 12 * 1024
 
 MAX_REPORT_BYTES: Final = 16 * 1024
 MAX_ETA_SECONDS: Final = 10 * 365 * 24 * 3600

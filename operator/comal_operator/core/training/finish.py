@@ -20,6 +20,7 @@ from comal_operator.core.training.look import Facts, Look, Next, State, refused
 from comal_operator.core.training.profile import profiled
 from comal_operator.core.training.report import report, retry
 from comal_operator.core.training.same_data import opponents
+from comal_operator.core.training.series import keep_series
 from comal_operator.core.training.sweep_trial import is_trial
 from comal_operator.core.training.verdict import Verdict
 from comal_trainer.contract import Collected, Converted, Reason, Registered
@@ -47,6 +48,9 @@ def finish(look: Look) -> Next | None:
     collected = report(look, job, Collected, state, RunReason.COLLECT_JOB_FAILED)
     if collected.answer is None:
         return collected.next or Next(state)
+    kept = keep_series(look, job, collected.answer, state)
+    if kept is not None:
+        return kept
     if register is None:
         return Next(_measured(collected.answer))
     versions = registration.versions_of(look.seen, register.model)
