@@ -68,7 +68,7 @@ verify: ## lint, types, import contracts, spelling
 	@$(VENV)/ruff format --check -q operator trainer scorer cli hack tests
 	@$(VENV)/ruff check -q operator trainer scorer cli hack tests
 	@$(VENV)/mypy operator/comal_operator trainer/comal_trainer scorer/comal_scorer cli/kubectl_comal
-	@$(VENV)/mypy hack/cluster hack/images hack/install hack/dev hack/demo hack/bench tests
+	@$(VENV)/mypy hack/cluster hack/images hack/install hack/dev hack/demo hack/bench hack/traffic tests
 	@$(VENV)/lint-imports --no-cache > .build/imports.log || { cat .build/imports.log; exit 1; }
 	@$(VENV)/codespell operator trainer scorer cli hack tests docs manifests README.md CHANGELOG.md
 
@@ -94,16 +94,30 @@ crash: ## the crash harness as CI runs it: 100 kills, and bugs planted to be see
 rel-mutants: ## plant every bug that the crash harness must see
 	@PYTHONPATH=hack:tests $(VENV)/python -m crash --mutants all
 
+ROLLOUTS ?= 5
+REQUESTS ?= 30000
+
+.PHONY: rel-traffic
+rel-traffic: ## callers without a pause through rollouts and deaths (ROLLOUTS=20 REQUESTS=100000)
+	@PYTHONPATH=hack:tests $(VENV)/python -m traffic --rollouts $(ROLLOUTS) --requests $(REQUESTS)
+
+.PHONY: bench-rollout
+bench-rollout: ## split, cost of the router and time to zero, beside what others publish (6 min)
+	@PYTHONPATH=hack:tests $(VENV)/python -m bench.rollout
+
 .PHONY: bench-training
 bench-training: ## a run's writes, start and memory at 1000 live and 5000 ended runs (20 min)
 	@PYTHONPATH=hack:tests $(VENV)/python -m bench.training
 
 # Time passes for a story on two cores that others share: one that fails is told a second time,
 # and the summary names it ("RERUN") even when it passes then.
+# Not beside others: one restarts the API server, one looks at all that was asked of it.
+ALONE := tests/cluster/test_changes.py tests/cluster/test_zz_permissions.py
+
 .PHONY: stories
 stories: ## the user's stories on the cluster, with the operator installed
-	@$(VENV)/pytest -q -n 2 --reruns 1 -raR tests/cluster --ignore tests/cluster/test_zz_permissions.py
-	@$(VENV)/pytest -q tests/cluster/test_zz_permissions.py
+	@$(VENV)/pytest -q -n 2 --reruns 1 -raR tests/cluster $(foreach one,$(ALONE),--ignore $(one))
+	@$(VENV)/pytest -q -s $(ALONE)
 
 CALLS ?= 100000
 

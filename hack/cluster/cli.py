@@ -1,4 +1,4 @@
-"""The commands a person types: up, down, status, load, gpus, kubeconfig."""
+"""The commands a person types: up, down, status, load, gpus, restart, kubeconfig."""
 
 import argparse
 import sys
@@ -46,6 +46,10 @@ def _run(
             return _status(provider, machine, folders)
         case "load":
             load(folders, provider, machine.engine, tuple(arguments.images))
+        case "restart":
+            if provider is not Provider.NODE:
+                raise ClusterError("only daemons of the local node can be restarted")
+            lifecycle.restart(folders, arguments.daemon)
         case "kubeconfig":
             return str(folders.kubeconfig)
     return ""
@@ -95,6 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     gpus_command.add_argument("count", type=int, metavar="N")
     gpus_command.add_argument("--node", default="", help=_WHICH_NODE)
+    restart_command = commands.add_parser(
+        "restart", help="kill a daemon of the local node, to see what notices"
+    )
+    restart_command.add_argument("daemon", help="such as kube-apiserver")
     load_command = commands.add_parser("load", help="bring locally built images into it")
     load_command.add_argument("images", nargs="*", help="default: all of .build/images.json")
     return parser

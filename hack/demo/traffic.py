@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,22 @@ from typing import Any
 from demo.kubectl import Kubectl, Manifest, wait_for
 
 CLIENT = Path(__file__).with_name("traffic_client.py")
+RECORDS = "/records/requests.jsonl"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: when it was due (seconds since 1970), how long it took, what came back."""
+
+    due: float
+    milliseconds: float
+    body: int
+    """Which of the callers' bodies was sent."""
+    code: int
+    """0: there was no answer."""
+    version: str
+    """Model version that the answer names."""
+    text: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,12 @@ class Traffic:
 
         return wait_for(f"a line of Pod {self.name}", look, seconds=30)
 
+    def calls(self) -> list[Call]:
+        """Return every request that has ended so far."""
+        lines = self.kubectl.run("exec", self.name, "--", "cat", RECORDS).splitlines()
+        # The last line may be half written.
+        return [Call(*json.loads(line)) for line in lines if line.endswith("]")]
+
     def stop(self) -> Totals:
         """End the callers and return what they saw in all."""
         totals = self.totals()
@@ -80,39 +102,48 @@ def start_traffic(
     *,
     image: str,
     url: str,
-    body: str,
+    body: str | Sequence[str],
     rate: float = 20,
     keys: str | None = None,
 ) -> Traffic:
     """Start callers of `url` in the cluster, with a key from the Secret `keys`.
 
-    Returns when they have begun.
+    They send one body, or several in turn. Returns when they have begun.
     """
-    kubectl.apply(*_manifests(name, image=image, url=url, body=body, rate=rate, keys=keys))
+    bodies = [body] if isinstance(body, str) else list(body)
+    environment = {
+        "TARGET_URL": url,
+        "TARGET_BODIES": json.dumps(bodies),
+        "REQUESTS_PER_SECOND": str(rate),
+    }
+    kubectl.apply(*_manifests(name, image=image, environment=environment, keys=keys))
+    traffic = Traffic(kubectl, name)
 
     def ready() -> bool | None:
-        pod = kubectl.find("pod", name) or {}
-        return True if pod.get("status", {}).get("phase") == "Running" else None
+        phase = (kubectl.find("pod", name) or {}).get("status", {}).get("phase")
+        return True if phase == "Running" and traffic.totals().sent else None
 
-    wait_for(f"Pod {name} running", ready, seconds=60)
-    return Traffic(kubectl, name)
+    wait_for(f"the first call of Pod {name}", ready, seconds=60)
+    return traffic
 
 
 def _manifests(
-    name: str, *, image: str, url: str, body: str, rate: float, keys: str | None
+    name: str, *, image: str, environment: Mapping[str, str], keys: str | None
 ) -> tuple[Manifest, ...]:
     metadata: dict[str, Any] = {"name": name, "labels": {"app": name}}
     script = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
-    environment = {"TARGET_URL": url, "TARGET_BODY": body, "REQUESTS_PER_SECOND": str(rate)}
     reference = {"secretKeyRef": {"name": keys, "key": "primary"}}
     key = [{"name": "TARGET_KEY", "valueFrom": reference}] if keys else []
     container = {
         "name": "callers",
         "image": image,
-        "command": ["python3", "-u", "/script/traffic_client.py"],
+        "command": ["python3", "-u", f"/script/{CLIENT.name}"],
         "env": [*({"name": key, "value": value} for key, value in environment.items()), *key],
-        "volumeMounts": [{"name": "script", "mountPath": "/script"}],
-        "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}},
+        "volumeMounts": [
+            {"name": "script", "mountPath": "/script"},
+            {"name": "records", "mountPath": str(Path(RECORDS).parent)},
+        ],
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -132,7 +163,10 @@ def _manifests(
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "containers": [container],
-            "volumes": [{"name": "script", "configMap": {"name": name}}],
+            "volumes": [
+                {"name": "script", "configMap": {"name": name}},
+                {"name": "records", "emptyDir": {"sizeLimit": "1Gi"}},
+            ],
         },
     }
     return {**script, "data": {CLIENT.name: CLIENT.read_text()}}, pod

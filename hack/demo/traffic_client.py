@@ -1,80 +1,120 @@
-"""Runs inside a Pod: calls an endpoint at a steady pace and prints one JSON line a second.
+"""Runs inside a Pod: calls an endpoint at a steady pace, whatever the answers take.
 
-Standard library only, since any of our images may carry it. Each request opens its own
-connection: a caller that kept one alive would not notice a router that closes early.
+Open loop: request n is due at start + n / pace, and its time counts from then, so that a server
+that stalls is not spared the requests that would have come. Every second request has a connection
+of its own, the others keep theirs: callers of both kinds must not notice a change. Each request is
+a line of `RECORDS`; the totals go to the log once a second. Needs aiohttp, as the scorer's image
+has it.
 """
 
 from __future__ import annotations
 
-import http.client
+import asyncio
 import json
 import os
 import sys
-import threading
 import time
 from collections import Counter
-from urllib.parse import urlsplit
+from collections.abc import Coroutine
+from typing import TextIO
 
-URL = urlsplit(os.environ["TARGET_URL"])
-BODY = os.environ["TARGET_BODY"].encode()
+import aiohttp
+
+RECORDS = "/records/requests.jsonl"
+URL = os.environ["TARGET_URL"]
+BODIES = [one.encode() for one in json.loads(os.environ["TARGET_BODIES"])]
+RATE = float(os.environ.get("REQUESTS_PER_SECOND", "20"))
+# However long nobody ends this Pod.
+MAX_REQUESTS = int(os.environ.get("MAX_REQUESTS", "2000000"))
+MAX_SECONDS = float(os.environ.get("MAX_SECONDS", "7200"))
+MAX_OPEN = 2000
+TIMEOUT_SECONDS = 10
 HEADERS = {"content-type": "application/json"}
 if "TARGET_KEY" in os.environ:
     HEADERS["authorization"] = f"Bearer {os.environ['TARGET_KEY']}"
-RATE = float(os.environ.get("REQUESTS_PER_SECOND", "20"))
-WORKERS = int(os.environ.get("WORKERS", "4"))
-
-counts: Counter[str] = Counter()
-failures: list[str] = []
-lock = threading.Lock()
 
 
-def call() -> tuple[bool, str, str]:
-    """Send one request; return (was it answered well, model version, what went wrong)."""
-    connection = http.client.HTTPConnection(URL.hostname or "", URL.port or 80, timeout=10)
-    try:
-        connection.request("POST", URL.path, BODY, HEADERS)
-        answer = connection.getresponse()
-        text = answer.read()
-    except OSError as error:
-        return False, "", f"{type(error).__name__}: {error}"
-    except http.client.HTTPException as error:
-        return False, "", f"{type(error).__name__}: {error}"
-    finally:
-        connection.close()
-    version = answer.headers.get("x-comal-model-version", "")
-    if answer.status == http.client.OK:
-        return True, version, ""
-    return False, version, f"HTTP {answer.status}: {text[:120]!r}"
+class Caller:
+    """Sends the requests and counts what came of them."""
+
+    def __init__(self, records: TextIO) -> None:
+        self._records = records
+        self._counts: Counter[str] = Counter()
+        self._failures: list[str] = []
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Keep the pace until a limit is reached, then wait for the last answers."""
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        fresh = aiohttp.TCPConnector(limit=0, force_close=True)
+        kept = aiohttp.TCPConnector(limit=0)
+        async with (
+            aiohttp.ClientSession(connector=fresh, timeout=timeout) as one,
+            aiohttp.ClientSession(connector=kept, timeout=timeout) as other,
+        ):
+            begin, epoch = time.monotonic(), time.time()
+            for number in range(MAX_REQUESTS):
+                due = number / RATE
+                if due > MAX_SECONDS:
+                    break
+                await asyncio.sleep(max(0.0, begin + due - time.monotonic()))
+                session = other if number % 2 else one
+                self._begin(self._call(session, number, begin + due, epoch + due), epoch + due)
+            await asyncio.gather(*self._open)
+
+    def _begin(self, call: Coroutine[None, None, None], due: float) -> None:
+        self._counts["sent"] += 1
+        if len(self._open) >= MAX_OPEN:
+            call.close()
+            self._note((due, 0.0, 0), 0, "", f"{MAX_OPEN} requests wait already")
+            return
+        task = asyncio.create_task(call)
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+    async def _call(
+        self, session: aiohttp.ClientSession, number: int, begin: float, due: float
+    ) -> None:
+        which = number % len(BODIES)
+        code, version, text = 0, "", ""
+        try:
+            async with session.post(URL, data=BODIES[which], headers=HEADERS) as answer:
+                code = answer.status
+                version = answer.headers.get("x-comal-model-version", "")
+                text = await answer.text()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            code, text = 0, f"{type(error).__name__}: {error}"
+        self._note((due, time.monotonic() - begin, which), code, version, text)
+
+    def _note(self, sent: tuple[float, float, int], code: int, version: str, text: str) -> None:
+        due, seconds, which = sent
+        well = code == 200
+        self._counts["answered" if well else "lost"] += 1
+        if version:
+            self._counts[f"version:{version}"] += 1
+        if not well and len(self._failures) < 20:
+            self._failures.append(f"{time.strftime('%X', time.gmtime(due))} {code} {text[:200]}")
+        record = [round(due, 4), round(seconds * 1000, 2), which, code, version, text[:200]]
+        self._records.write(json.dumps(record) + "\n")
+
+    def totals(self) -> str:
+        """Return one line for the log; the records so far are in their file then."""
+        self._records.flush()
+        return json.dumps({**self._counts, "failures": self._failures})
 
 
-def worker(index: int) -> None:
-    """Send this worker's share of the pace for ever."""
-    period = WORKERS / RATE
-    due = time.monotonic() + period * index / WORKERS
-    while True:
-        time.sleep(max(0.0, due - time.monotonic()))
-        due = max(due + period, time.monotonic() - 1)
-        well, version, problem = call()
-        with lock:
-            counts["sent"] += 1
-            counts["answered" if well else "lost"] += 1
-            if version:
-                counts[f"version:{version}"] += 1
-            if problem and len(failures) < 20:
-                failures.append(problem)
-
-
-def main() -> None:
-    """Start the workers and report the totals each second."""
-    for index in range(WORKERS):
-        threading.Thread(target=worker, args=(index,), daemon=True).start()
-    while True:
-        time.sleep(1)
-        with lock:
-            line = json.dumps({**counts, "failures": failures})
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+async def main() -> None:
+    """Call until a limit; then stay, so that somebody may read the records."""
+    with open(RECORDS, "w", encoding="utf-8") as records:  # noqa: ASYNC230, PTH123  (a moment)
+        caller = Caller(records)
+        calling = asyncio.create_task(caller.run())
+        while True:
+            await asyncio.sleep(1)
+            sys.stdout.write(caller.totals() + "\n")
+            sys.stdout.flush()
+            if calling.done():
+                calling.result()
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())

@@ -102,6 +102,20 @@ def status(places: Places) -> str:
     )
 
 
+def restart(places: Places, name: str) -> None:
+    """Kill one daemon of the node, whose first process starts it again."""
+    process = node_process(places)
+    found = [
+        pid
+        for pid in (_processes_in_namespace_of(process) if process else [])
+        if Path(_arguments(pid)[0]).name == name
+    ]
+    if len(found) != 1:
+        raise ClusterError(f"the local node runs no daemon {name} that could be restarted")
+    os.kill(found[0], signal.SIGKILL)
+    say(f"{name} was killed; the node starts it again")
+
+
 def node_process(places: Places) -> int | None:
     """Return the id of the node's first process as the host sees it; None when there is no node."""
     try:
@@ -250,6 +264,14 @@ def _processes_in_namespace_of(process: int) -> list[int]:
             # Ended between the two looks.
             continue
     return found
+
+
+def _arguments(pid: int) -> list[str]:
+    """Return how a process was started; one empty word when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+    except OSError:
+        return [""]
 
 
 def _resident_kib(pid: int) -> int:

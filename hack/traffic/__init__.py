@@ -1,0 +1,1 @@
+"""Callers without a pause while everything around them changes: what they lose, what is wrong."""
