@@ -47,7 +47,7 @@ def _prepare_venv() -> None:
     pip: list[str | Path] = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     run([*pip, "uv"])
     install: list[str | Path] = [python, "-m", "uv", "pip", "install", "-q", "--python", python]
-    extras = f"{REPOSITORY}[operator,trainer,tensorflow,scorer,cli]"
+    extras = f"{REPOSITORY}[operator,trainer,tensorflow,scorer,azure,cli]"
     group = f"{REPOSITORY / 'pyproject.toml'}:dev"
     pins = [part for path in CONSTRAINTS for part in ("-c", path)]
     run([*install, *pins, "-e", extras, "--group", group])

@@ -1,0 +1,66 @@
+"""A CONNECT proxy that refuses all but the bed's hosts: nothing else is ever called."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from fnmatch import fnmatch
+
+from fake_azure.journal import Journal
+
+
+class Proxy:
+    """Maps names such as `*.blob.core.windows.net` to ports of this machine."""
+
+    def __init__(self, ports: Mapping[str, int], journal: Journal) -> None:
+        self._ports = dict(ports)
+        self._journal = journal
+        self._server: asyncio.Server | None = None
+
+    async def start(self, address: str) -> int:
+        """Listen at a free port of `address`, and return it."""
+        self._server = await asyncio.start_server(self._serve, address, 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        assert self._server is not None
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            method, target, *_ = head.decode().split(" ")
+            host, _, port = target.rpartition(":")
+            here = next((p for name, p in self._ports.items() if fnmatch(host, name)), None)
+            if method != "CONNECT" or port != "443" or here is None:
+                self._journal.refused.append(target)
+                writer.write(b"HTTP/1.1 502 Not on the list\r\ncontent-length: 0\r\n\r\n")
+                await writer.drain()
+            else:
+                await _join(reader, writer, here)
+        await _close(writer)
+
+
+async def _join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    there_reads, there_writes = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    await asyncio.gather(_pump(reader, there_writes), _pump(there_reads, writer))
+    await _close(there_writes)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
