@@ -27,6 +27,10 @@ class ServingCluster:
     """Version text of the endpoints that each router's Pod runs."""
     secret: str = ""
     """Version text of the endpoints in the Secret."""
+    others: dict[str, str] = field(default_factory=dict)
+    """Version texts of the other files in the Secret, by source."""
+    runs_others: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The same as each router's Pod runs them."""
     now: datetime = NOON
     settings: Settings = SETTINGS
     broken: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -83,6 +87,7 @@ class ServingCluster:
             told = (pod["metadata"].get("annotations") or {}).get(CONFIG_ANNOTATION)
             if told and not self.lazy:
                 self.runs[pod["metadata"]["name"]] = self.secret
+                self.runs_others[pod["metadata"]["name"]] = self.others
 
     def _autoscale(self) -> None:
         for (kind, name), one in self.objects.items():
@@ -129,6 +134,7 @@ class ServingCluster:
         pod["status"]["podIP"] = f"10.244.0.{int(serial) % 250}"
         if pod["metadata"]["labels"][COMPONENT] == "router":
             self.runs[name] = self.secret
+            self.runs_others[name] = self.others
         self.add(pod)
         self.set_ready(pod, ready=True)
         init = template["spec"].get("initContainers", [{}])[0].get("args", [])
@@ -172,6 +178,7 @@ class ServingCluster:
     def delete_pod(self, pod: Object) -> None:
         self.objects.pop(("Pod", pod["metadata"]["name"]), None)
         self.runs.pop(pod["metadata"]["name"], None)
+        self.runs_others.pop(pod["metadata"]["name"], None)
 
     def publish(self) -> None:
         """Write the EndpointSlices of the revisions' Services."""

@@ -27,7 +27,6 @@ from comal_operator.core.plan import (
     Question,
     RouterVersions,
     Seen,
-    Unwatched,
     WriteStatus,
 )
 from comal_operator.core.serving.acknowledgement import traffic_of
@@ -35,7 +34,7 @@ from comal_operator.core.serving.decide import plan_model_deployment
 from make import an_object
 from serving_cluster import Object, ServingCluster
 
-UNWATCHED = ("HTTPRoute", "Ingress")
+_SOURCES = ("endpoints", "mirror", "clusters", "routes", "listeners")
 
 
 def an_endpoint(**spec: Any) -> Object:
@@ -97,10 +96,7 @@ class ServingWorld(ServingCluster):
                 name, ip = pod["metadata"]["name"], pod["status"].get("podIP", "")
                 for counters in (False, True):
                     answers[RouterVersions(name, ip, counters)] = self._answer(name, counters)
-            for kind in UNWATCHED:
-                answers[Unwatched(kind, "diabetes")] = self.objects.get((kind, "diabetes"))
-        watched = {key: one for key, one in self.objects.items() if key[0] not in UNWATCHED}
-        seen = Seen({**watched, **self.shown}, answers, dict(self.refusals))
+        seen = Seen({**self.objects, **self.shown}, answers, dict(self.refusals))
         plan = plan_model_deployment(self.mdep, seen, now=self.now, settings=self.settings)
         return self.plan(asked=True) if plan.questions and not asked else plan
 
@@ -185,8 +181,13 @@ class ServingWorld(ServingCluster):
     def _apply(self, manifest: Manifest, manager: str = FIELD_MANAGER) -> None:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         if kind == "Secret":
-            file = base64.b64decode(manifest["data"]["endpoints.json"])
-            self.secret = json.loads(file)["version_info"]
+            texts = {
+                name.removesuffix(".json"): json.loads(base64.b64decode(data))
+                for name, data in manifest["data"].items()
+            }
+            found = {name: one["version_info"] for name, one in texts.items() if name in _SOURCES}
+            self.secret = found.pop("endpoints")
+            self.others = found
             shares = traffic_of(self.secret).values()
             assert not shares or sum(map(Decimal, shares)) == 100, self.secret
             return
@@ -215,8 +216,6 @@ class ServingWorld(ServingCluster):
                 new["spec"]["clusterIP"] = old["spec"]["clusterIP"]
         new["metadata"]["resourceVersion"] = self._next()
         self.objects[kind, name] = new
-        if kind in UNWATCHED:
-            self.shown[kind, name] = new
 
     def _fill_in(self, new: Object, old: Object, manager: str) -> None:
         """Do to `spec.replicas` what the API server does to a field by who owns it."""
@@ -259,5 +258,6 @@ class ServingWorld(ServingCluster):
     def _answer(self, pod: str, counters: bool) -> dict[str, Any] | None:
         if pod in self.silent:
             return None
-        versions = {"endpoints": self.runs[pod], "clusters": "c"} if self.runs.get(pod) else {}
+        versions = {"endpoints": self.runs[pod]} if self.runs.get(pod) else {}
+        versions |= self.runs_others.get(pod, {})
         return {**versions, "reading": self.reading(pod)} if counters else versions

@@ -151,17 +151,6 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Unwatched:
-    """Ask for an object of a kind that is not watched, since a cluster may lack the kind.
-
-    Answered as the API server has it now; None if there is none.
-    """
-
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True)
 class WorkloadOf:
     """Ask for Kueue's Workloads of a Job; answered by a tuple, None where there is no Kueue."""
 
@@ -186,16 +175,7 @@ class Heard:
     """The first percent that the Pod reported, and when: its pace is reckoned from there."""
 
 
-Question = (
-    LogTail
-    | LastLogLine
-    | EventsOf
-    | RouterVersions
-    | StepProgress
-    | Named
-    | Unwatched
-    | WorkloadOf
-)
+Question = LogTail | LastLogLine | EventsOf | RouterVersions | StepProgress | Named | WorkloadOf
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from comal_operator.shell.api import DEADLINE, Api, Call
 from comal_operator.shell.bucket import Bucket
 from comal_operator.shell.faults import ConflictError, MissingError
 from comal_operator.shell.hooks import Hooks
-from comal_operator.shell.resources import RESOURCES
+from comal_operator.shell.resources import OPTIONAL, RESOURCES
 from comal_operator.shell.slim import slim
 
 _PAGE = 500
@@ -67,9 +67,14 @@ class Gateway:
         token = ""
         while True:
             page = [*query, ("continue", token)] if token else query
-            answer = await self._api.read(
-                Call(verb="list", resource=resource, namespace=namespace, query=page)
-            )
+            try:
+                answer = await self._api.read(
+                    Call(verb="list", resource=resource, namespace=namespace, query=page)
+                )
+            except MissingError:
+                if kind not in OPTIONAL:
+                    raise
+                return Listed([], 0)
             # The API server leaves these two out of a list's items.
             shape = {"apiVersion": resource.api_version, "kind": kind}
             found += [slim({**shape, **item}) for item in answer["items"]]

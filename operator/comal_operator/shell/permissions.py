@@ -47,9 +47,9 @@ CALLS = (
     Calls("discovery.k8s.io", "endpointslices", _READ),
     # Only `active`, when a run that names a queue is suspended and goes on.
     Calls("kueue.x-k8s.io", "workloads", ("get", "list", "patch")),
-    # Ways in to an endpoint, where its spec asks for them; looked at then and never watched.
-    Calls("gateway.networking.k8s.io", "httproutes", ("create", "delete", "get", "patch")),
-    Calls("networking.k8s.io", "ingresses", ("create", "delete", "get", "patch")),
+    # Ways in to an endpoint, where its spec asks for them.
+    Calls("gateway.networking.k8s.io", "httproutes", (*_APPLY, "delete")),
+    Calls("networking.k8s.io", "ingresses", (*_APPLY, "delete")),
     Calls("networking.k8s.io", "networkpolicies", _APPLY),
     Calls("policy", "poddisruptionbudgets", (*_APPLY, "delete")),
 )

@@ -16,7 +16,6 @@ from comal_operator.core.plan import (
     Question,
     RouterVersions,
     StepProgress,
-    Unwatched,
     WorkloadOf,
 )
 from comal_operator.core.training.kueue import JOB_UID_LABEL
@@ -56,8 +55,6 @@ class Answers:
                 return self._reports.of(pod_uid)
             case WorkloadOf(job_uid):
                 return await self._workloads(namespace, job_uid)
-            case Unwatched(kind, name):
-                return await self._gateway.get(kind, namespace, name)
             case Named(kind, name):
                 return self._cache.get(ObjectKey(kind, namespace, name))
 

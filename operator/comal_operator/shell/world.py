@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from comal_operator.core.names import FIELD_MANAGER, MANAGED_BY
-from comal_operator.core.plan import Manifest, Named, Question, Ref, Relevant, Seen, Unwatched
+from comal_operator.core.plan import Manifest, Named, Question, Ref, Relevant, Seen
 from comal_operator.shell.cache import Cache, ObjectKey
 from comal_operator.shell.gateway import Gateway
 from comal_operator.shell.kinds import Kinds
@@ -34,7 +34,7 @@ class View:
         """Return the view after that object was found to be gone."""
         left = {k: v for k, v in self.seen.objects.items() if k != (ref.kind, ref.name)}
         answers: dict[Question, Any] = dict(self.seen.answers)
-        answers |= {Named(ref.kind, ref.name): None, Unwatched(ref.kind, ref.name): None}
+        answers |= {Named(ref.kind, ref.name): None}
         return View(self.obj, replace(self.seen, objects=left, answers=answers))
 
     def with_answers(self, answers: dict[Question, Any]) -> View:

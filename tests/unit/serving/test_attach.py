@@ -64,6 +64,20 @@ def test_it_never_changes_in_a_rollout_and_goes_with_the_spec(attach: dict[str, 
     assert not world.look().actions
 
 
+@pytest.mark.parametrize("attach", [GATEWAY, INGRESS], ids=["gateway", "ingress"])
+def test_what_somebody_deletes_or_changes_comes_back(attach: dict[str, Any]) -> None:
+    world = attached(**attach)
+    kind = "Ingress" if "ingress" in attach else "HTTPRoute"
+    right = spec(world, kind)
+    world.objects.pop((kind, "diabetes"))
+    world.settle()
+    assert spec(world, kind) == right
+    world.objects[kind, "diabetes"]["spec"] = {"rules": []}
+    world.settle()
+    assert spec(world, kind) == right
+    assert not world.look().actions
+
+
 def test_what_is_somebody_elses_is_left_alone() -> None:
     stranger = an_object("Ingress", "diabetes", api="networking.k8s.io/v1", spec={"rules": []})
     world = ServingWorld().add(an_endpoint(traffic={"attach": INGRESS}), a_version(1), stranger)

@@ -222,6 +222,7 @@ def test_routers_that_differ_have_acknowledged_nothing() -> None:
     world.settle()
     for pod in world.routers():
         world.runs[pod["metadata"]["name"]] = world.secret
+        world.runs_others[pod["metadata"]["name"]] = world.others
     world.runs[behind] = old
     world.settle(30)
     assert world.status["weight"] == "0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import timedelta
 
 import pytest
 
@@ -160,6 +161,23 @@ def test_a_quiet_endpoint_is_looked_at_when_something_stirs() -> None:
     world = serving()
     assert world.plan().actions == ()
     assert world.plan().requeue_after is None
+
+
+@pytest.mark.parametrize("file", ["routes", "listeners", "clusters", "mirror"])
+def test_routers_that_run_other_rules_are_told_again_and_soon(file: str) -> None:
+    # Shares and addresses are the newest: of what is late they say nothing.
+    world = serving()
+    right, late = dict(world.others), dict(world.others)
+    late[file] = late[file].partition(" #")[0] + " #01d01d01"
+    world.others = late
+    for pod in world.routers():
+        world.runs_others[pod["metadata"]["name"]] = late
+    assert world.plan().requeue_after == timedelta(seconds=5)
+    world.wait(5)
+    world.settle()
+    assert world.others == right
+    assert all(one == right for one in world.runs_others.values())
+    assert world.plan().actions == ()
 
 
 @pytest.mark.parametrize("old", ["before", "with other shares"])

@@ -16,6 +16,7 @@ SCORING_ROUTES: Final = "scoring"
 
 _SOURCES: Final = {
     f"cluster.{SCORING_CLUSTER}.version_text": "endpoints",
+    f"cluster.{MIRROR_CLUSTER}.version_text": "mirror",
     "cluster_manager.cds.version_text": "clusters",
     f"http.{SCORING_ROUTES}.rds.{SCORING_ROUTES}.version_text": "routes",
     "listener_manager.lds.version_text": "listeners",
@@ -26,8 +27,8 @@ _LINE = re.compile(r'^(?P<stat>[^:]+): "(?P<version>.*)"$')
 def parse_router_versions(text: str) -> dict[str, str]:
     """Return the versions in a router's answer to GET `VERSIONS_PATH` on `STATS_PORT`.
 
-    Keys are endpoints, clusters, routes and listeners; what Envoy has not accepted yet is left
-    out. Anything else in `text`, an error page included, gives nothing.
+    Keys are endpoints, mirror, clusters, routes and listeners; what Envoy has not accepted yet is
+    left out. Anything else in `text`, an error page included, gives nothing.
     """
     versions: dict[str, str] = {}
     for line in text.splitlines():

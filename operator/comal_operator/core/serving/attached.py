@@ -6,11 +6,11 @@ from typing import Any
 
 from comal_operator.api.attach import Attach
 from comal_operator.core.children import child_metadata
-from comal_operator.core.names import short_hash
 from comal_operator.core.plan import Manifest
 from comal_operator.core.serving.labels import ENDPOINT, serving_labels
 
-# On the routers' Deployment: HTTPRoutes are not watched, since a cluster may have none of them.
+WAYS_IN = ("HTTPRoute", "Ingress")
+# On the Service.
 ATTACHED_ANNOTATION = "comal.dev/attached"
 _PORT = 80
 
@@ -68,10 +68,3 @@ def ingress(mdep: Manifest, attach: Attach) -> Manifest | None:
 def ways_in(mdep: Manifest, attach: Attach) -> list[Manifest]:
     """Return all of them."""
     return [one for one in (http_route(mdep, attach), ingress(mdep, attach)) if one is not None]
-
-
-def attached_text(mdep: Manifest, attach: Attach) -> str:
-    """Return what the routers' Deployment remembers of the ways in: kinds, then a hash of all."""
-    found = ways_in(mdep, attach)
-    kinds = ",".join(one["kind"] for one in found)
-    return f"{kinds} #{short_hash(found)}" if found else ""

@@ -39,9 +39,6 @@ def plan_model_deployment(mdep: Manifest, seen: Seen, *, now: datetime, settings
     upkept = upkeep.actions(now)
     if upkept:
         return Plan(actions=(*upkept, *status))
-    unseen = upkeep.ways_in.questions()
-    if unseen:
-        return Plan(questions=unseen)
     must_ask = _must_ask(looked, now)
     if looked.told is None and (must_ask or looked.routers.ready):
         # At rest too: what is in the Secret shows only in what the routers run.

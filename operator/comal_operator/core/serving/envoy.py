@@ -51,8 +51,8 @@ class RouterConfig:
     """Text by file name."""
     version: str
     """Hash of all files but the bootstrap: what the routers have to follow."""
-    endpoints: str
-    """What a router says of its endpoints once it runs these."""
+    versions: Mapping[str, str]
+    """What a router says of each of its sources once it runs these."""
     bootstrap: str
     """Hash of what Envoy reads only when it starts."""
 
@@ -85,7 +85,12 @@ def router_config(routing: Routing, places: Places) -> RouterConfig:
     return RouterConfig(
         files={BOOTSTRAP: bootstrap, **files},
         version=short_hash(versions),
-        endpoints=versions["endpoints.json"],
+        # Of the certificate's file Envoy shows no version; there is nothing in it that changes.
+        versions={
+            name.removesuffix(".json"): version
+            for name, version in versions.items()
+            if name != TLS_FILE
+        },
         bootstrap=short_hash(bootstrap),
     )
 

@@ -86,11 +86,18 @@ class RoutersSeen:
             return None
         return [acknowledged_traffic(seen.answers[one]) for one in questions]
 
-    def others_than(self, endpoints: str, seen: Seen) -> tuple[Manifest, ...]:
-        """Return the ready ones that have just said they run other endpoints than these."""
-        said = [(seen.answers.get(one) or {}).get("endpoints") for one in self.questions()]
-        pairs = zip(self.ready, said, strict=True)
-        return tuple(pod for pod, text in pairs if text not in (None, endpoints))
+    def others_than(self, versions: Mapping[str, str], seen: Seen) -> tuple[Manifest, ...]:
+        """Return the ready ones that have just said they run something else than `versions`.
+
+        What one says nothing of it may be about to run.
+        """
+        pairs = zip(self.ready, self.questions(), strict=True)
+        told = [(pod, seen.answers.get(question) or {}) for pod, question in pairs]
+        return tuple(
+            pod
+            for pod, said in told
+            if any(said.get(source, text) != text for source, text in versions.items())
+        )
 
 
 def see_revisions(mdep: Manifest, seen: Seen) -> dict[str, RevisionSeen]:

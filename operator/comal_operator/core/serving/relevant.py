@@ -14,7 +14,9 @@ RELEVANT = Relevant(
         "Deployment",
         # The revisions' endpoints: their controller copies the labels of our Services.
         "EndpointSlice",
+        "HTTPRoute",
         "HorizontalPodAutoscaler",
+        "Ingress",
         "Job",
         "NetworkPolicy",
         "Pod",

@@ -13,7 +13,6 @@ from comal_operator.core.durations import parse_duration
 from comal_operator.core.names import child_name, short_hash
 from comal_operator.core.plan import Manifest, Settings
 from comal_operator.core.serving.acknowledgement import STATS_PORT, traffic_text
-from comal_operator.core.serving.attached import ATTACHED_ANNOTATION
 from comal_operator.core.serving.disruption import one_at_a_time
 from comal_operator.core.serving.endpoints import Routing
 from comal_operator.core.serving.envoy import BOOTSTRAP, RouterConfig, router_config
@@ -80,8 +79,6 @@ def router_deployment(
     routing: Routing,
     config: RouterConfig,
     settings: Settings,
-    *,
-    attached: str,
 ) -> Manifest:
     """Return the routers; its own metadata says what was written that we do not see."""
     metadata = child_metadata(mdep, router_name(mdep), serving_labels(mdep, ROUTER))
@@ -89,7 +86,6 @@ def router_deployment(
         CONFIG_ANNOTATION: config.version,
         TRAFFIC_ANNOTATION: traffic_text(routing.traffic, config.version),
         KEYS_ANNOTATION: keys_secret_name(mdep, spec.access) or "",
-        ATTACHED_ANNOTATION: attached,
     }
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     template = {

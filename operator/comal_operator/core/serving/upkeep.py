@@ -20,6 +20,7 @@ from comal_operator.core.plan import (
     Seen,
     Settings,
 )
+from comal_operator.core.serving.attached import ways_in
 from comal_operator.core.serving.endpoints import Address, Routing
 from comal_operator.core.serving.envoy import RouterConfig
 from comal_operator.core.serving.looked import Looked
@@ -56,7 +57,7 @@ from comal_operator.core.serving.router_secrets import (
 )
 from comal_operator.core.serving.routing import routing_of
 from comal_operator.core.serving.smoke import smoke_actions
-from comal_operator.core.serving.ways_in import WaysIn
+from comal_operator.core.serving.ways_in import superfluous_ways_in
 
 # A kubelet that was told and has not moved is told again.
 _TELL_AGAIN = timedelta(seconds=5)
@@ -80,7 +81,8 @@ class Upkeep:
             self._missing(self._revisions),
             hand_overs(self.looked, self.seen),
             self._keys(),
-            self.ways_in.actions(),
+            self._missing(self._ways_in),
+            superfluous_ways_in(self.looked.mdep, self._ways_in, self.seen),
             self._routers(),
             self._touches(now),
             self._smoke(),
@@ -94,10 +96,10 @@ class Upkeep:
     def strangers(self) -> list[str]:
         """Return whose names we need and somebody else has."""
         mdep = self.looked.mdep
-        wanted = [*self._surroundings, *self._revisions, self._router]
+        wanted = [*self._surroundings, *self._revisions, self._router, *self._ways_in]
         snapshot = self._wanted_snapshot()
         wanted += [snapshot] if snapshot is not None else []
-        return self.ways_in.strangers() + [
+        return [
             f"{one['kind']} {one['metadata']['name']}"
             for one in wanted
             if (there := self._there(one)) is not None and not is_ours(there, mdep)
@@ -186,13 +188,11 @@ class Upkeep:
             self.routing,
             self._config,
             self.settings,
-            attached=self.ways_in.text,
         )
 
     @cached_property
-    def ways_in(self) -> WaysIn:
-        """Return what is done about the ways in from outside."""
-        return WaysIn(self.looked.mdep, self.looked.spec.traffic.attach, self.seen)
+    def _ways_in(self) -> list[Manifest]:
+        return ways_in(self.looked.mdep, self.looked.spec.traffic.attach)
 
     def _keys(self) -> tuple[Action, ...]:
         """Return the making of the callers' keys, once: who changes them since has reasons."""
@@ -235,7 +235,7 @@ class Upkeep:
     @property
     def behind(self) -> tuple[Manifest, ...]:
         """Return the routers that callers reach and that have just said they run other files."""
-        return self.looked.routers.others_than(self._config.endpoints, self.seen)
+        return self.looked.routers.others_than(self._config.versions, self.seen)
 
     def tell_again(self, now: datetime) -> tuple[Action, ...]:
         """Return the Secret once more, and a second word to each router that is behind.
@@ -257,7 +257,8 @@ class Upkeep:
     def pause(self, now: datetime) -> timedelta:
         """Return how long to wait between two words to a router that is behind."""
         looked = self.looked
-        if looked.memory.is_acknowledged:
+        rules = {name: text for name, text in self._config.versions.items() if name != "endpoints"}
+        if looked.memory.is_acknowledged and not looked.routers.others_than(rules, self.seen):
             # Only addresses differ, and routers find out themselves which of those answer.
             return _TELL_ADDRESSES_AGAIN
         return max(_TELL_AGAIN, looked.patience(now))
