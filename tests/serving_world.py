@@ -52,6 +52,11 @@ def an_endpoint(**spec: Any) -> Object:
     return an_object("ModelDeployment", "diabetes", spec=whole, status={"observedGeneration": -1})
 
 
+def _traffic(status: Manifest) -> dict[str, str]:
+    listed = status.get("traffic", ())
+    return {one["revision"]: one["percent"] for one in listed if "percent" in one}
+
+
 @dataclass
 class ServingWorld(ServingCluster):
     """The cluster with its API server and the operator."""
@@ -239,8 +244,22 @@ class ServingWorld(ServingCluster):
             name = pod["metadata"]["name"]
             assert revision not in traffic_of(self.runs[name]), f"{revision} still has {name}"
 
+    def _judge_variants(self, old: Manifest, new: Manifest) -> None:
+        """A variant's share rises only for what is available and what every router knows."""
+        before, after = _traffic(old), _traffic(new)
+        for one in new.get("variants", ()):
+            revision = one.get("serving", {}).get("revision", "")
+            is_lost = not before
+            if is_lost or Decimal(after.get(revision, "0")) <= Decimal(before.get(revision, "0")):
+                continue
+            assert self.is_available(revision), f"{revision} of {one['name']} is not available"
+            for pod in self.routers():
+                running = traffic_of(self.runs[pod["metadata"]["name"]])
+                assert revision in running, (running, old, new)
+
     def _judge_shares(self, old: Manifest, new: Manifest) -> None:
         """A share rises only for what is available, and only when all routers have the last one."""
+        self._judge_variants(old, new)
         candidate = (new.get("candidate") or {}).get("revision")
         if candidate is None or "weight" not in new:
             return
@@ -253,7 +272,7 @@ class ServingWorld(ServingCluster):
         if "stable" in new and not is_warm and Decimal(new["weight"]) > 0:
             for pod in self.routers():
                 running = traffic_of(self.runs[pod["metadata"]["name"]])
-                assert running.get(candidate) == old["weight"], (running, old, new)
+                assert running.get(candidate) == _traffic(old)[candidate], (running, old, new)
 
     def _answer(self, pod: str, counters: bool) -> dict[str, Any] | None:
         if pod in self.silent:

@@ -32,7 +32,7 @@ def _parts(found: Found, now: datetime | None) -> Iterator[RenderableType]:
     if status.get("url"):
         yield Text(f"  {status['url']}", style="dim")
     yield Text()
-    if any(status.get(role) for role in _ROLES) or status.get("draining"):
+    if any(status.get(one) for one in (*_ROLES, "variants", "draining")):
         yield _revisions(status, now)
     yield from _rollout(status, now)
     for condition in (found.condition(kind) for kind in _SHOWN):
@@ -69,19 +69,35 @@ def _revisions(status: Mapping[str, Any], now: datetime | None) -> Table:
         if not one:
             continue
         share = traffic.get(one["revision"], {})
-        table.add_row(
-            Text(role, style=_COLOURS[role]),
-            one["modelVersion"],
-            one["revision"],
-            one.get("ready", ""),
-            _percent(share.get("percent")),
-            _percent(share.get("acknowledgedPercent")),
-            age(one.get("since"), now),
-        )
+        _add(table, Text(role, style=_COLOURS[role]), one, share, now)
+    for variant in status.get("variants") or ():
+        for part in ("serving", "following"):
+            if part in variant:
+                share = traffic.get(variant[part]["revision"], {})
+                role = variant["name"] if part == "serving" else f"{variant['name']} (next)"
+                _add(table, Text(role, style="magenta"), variant[part], share, now)
     for one in status.get("draining") or ():
         since = age(one.get("since"), now)
         table.add_row(Text("draining", style="dim"), "", one["revision"], *[""] * 3, since)
     return table
+
+
+def _add(
+    table: Table,
+    role: Text,
+    one: Mapping[str, Any],
+    share: Mapping[str, Any],
+    now: datetime | None,
+) -> None:
+    table.add_row(
+        role,
+        one["modelVersion"],
+        one["revision"],
+        one.get("ready", ""),
+        _percent(share.get("percent")),
+        _percent(share.get("acknowledgedPercent")),
+        age(one.get("since"), now),
+    )
 
 
 def _percent(share: str | None) -> str:

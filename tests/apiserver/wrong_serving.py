@@ -39,6 +39,11 @@ def calling(**traffic: Any) -> dict[str, Any]:
     return endpoint(traffic=traffic)
 
 
+def beside(*variants: tuple[str, str], **spec: Any) -> dict[str, Any]:
+    listed = [{"name": name, "model": BY_VERSION, "percent": percent} for name, percent in variants]
+    return endpoint(variants=listed, **spec)
+
+
 # (manifest, words that the refusal must have)
 WRONG_SERVING = [
     pytest.param(
@@ -171,6 +176,36 @@ WRONG_SERVING = [
         calling(rules=[{"header": {"name": "x-api", "value": "blue"}, "to": "canary!"}]),
         ("spec.traffic.rules[0].to", "must be Stable, Candidate or the name of a variant"),
         id="a rule to nobody",
+    ),
+    pytest.param(
+        calling(rules=[{"header": {"name": "x-api", "value": "blue"}, "to": "blue"}]),
+        ("spec", "the name of one of spec.variants", "add that variant"),
+        id="a rule to a variant that is not there",
+    ),
+    pytest.param(
+        beside(("green", "60"), ("blue", "40.001")),
+        ("spec", "variants[].percent must be at most 100 together", "lower one of them"),
+        id="variants with more than all",
+    ),
+    pytest.param(
+        beside(("green", "60"), ("green", "10")),
+        ("spec.variants[1]", "Duplicate value"),
+        id="two variants of one name",
+    ),
+    pytest.param(
+        beside(("Stable", "60")),
+        ("spec.variants[0].name", "must be lower-case letters"),
+        id="a variant with the name of a role",
+    ),
+    pytest.param(
+        beside(("green", "10%")),
+        ("spec.variants[0].percent", "without %"),
+        id="a variant with a percent sign",
+    ),
+    pytest.param(
+        endpoint(variants=[{"name": "green", "model": {"name": "diabetes"}}]),
+        ("spec.variants[0].model", "exactly one of version, alias", "keep one"),
+        id="a variant of no version",
     ),
     pytest.param(
         calling(stickyBy={"header": "x-user"}, fallback={"when": ["Unavailable", "ServerError"]}),

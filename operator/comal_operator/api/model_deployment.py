@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
@@ -10,66 +10,25 @@ from comal_operator.api.access import Access, access_rules
 from comal_operator.api.data_collection import DataCollection, collection_rules
 from comal_operator.api.meta import (
     AGE,
+    BY_NAME,
     MESSAGE,
     STATE,
     ApiType,
     Column,
-    Digest,
     Duration,
     Image,
     Kind,
-    ModelName,
-    ObjectName,
     Quantity,
     rule,
     rules,
 )
+from comal_operator.api.model_choice import ModelChoice
 from comal_operator.api.model_deployment_status import ModelDeploymentStatus
-from comal_operator.api.model_version import Version
 from comal_operator.api.predictor import Predictor
 from comal_operator.api.rollout import Rollout
 from comal_operator.api.scaling import Autoscaling, scaling_rules, subresource_scale
 from comal_operator.api.traffic import Traffic, size_between
-from comal_operator.api.training_gate import Alias
-
-_CHOICES = "[has(self.version), has(self.alias), has(self.latest), has(self.trainingRun)]"
-
-
-class ModelChoice(ApiType):
-    """Which registered version is served."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                f"{_CHOICES}.filter(x, x).size() == 1",
-                "model must have exactly one of version, alias, latest and trainingRun:"
-                ' keep one of them, for example version: "2" or latest: true',
-            ),
-            rule(
-                "!has(self.autoUpdate) || has(self.alias) || has(self.latest)",
-                "model.autoUpdate goes with alias or latest, whose version can change:"
-                " remove autoUpdate, or name the model by alias or latest",
-            ),
-        )
-    )
-
-    name: ModelName
-    """Name of the model, as TrainingRuns register it."""
-    version: Version | None = None
-    """Number of the version."""
-    alias: Alias | None = None
-    """The version that has this alias."""
-    latest: Literal[True] | None = None
-    """The version with the highest number."""
-    training_run: ObjectName | None = None
-    """The version that this TrainingRun of the namespace registers; waited for."""
-    digest: Digest | None = None
-    """Digest that the version must have: nothing but what was reviewed is served."""
-    auto_update: bool | None = None
-    """With alias or latest: follow it to newer versions, each by a rollout; true when left out.
-
-    false keeps the version that was found first.
-    """
+from comal_operator.api.variant import Variant, variant_rules
 
 
 class Limits(ApiType):
@@ -98,7 +57,9 @@ class ModelDeploymentSpec(ApiType):
     """The model to serve and how. Promotions and rollbacks never change it."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(*scaling_rules(), *access_rules(), *collection_rules())
+        json_schema_extra=rules(
+            *scaling_rules(), *access_rules(), *collection_rules(), *variant_rules()
+        )
     )
 
     model: ModelChoice
@@ -119,6 +80,8 @@ class ModelDeploymentSpec(ApiType):
     """Who may call, and how."""
     traffic: Traffic = Traffic()
     """How requests find a revision, and which of them are sent a second time."""
+    variants: Annotated[tuple[Variant, ...], Field(max_length=8, json_schema_extra=BY_NAME)] = ()
+    """Other versions that serve beside spec.model for long, each with a share of its own."""
     rollout: Rollout = Rollout()
     """How a new revision takes over."""
     data_collection: DataCollection | None = None

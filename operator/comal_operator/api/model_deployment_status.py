@@ -49,11 +49,30 @@ class RevisionStatus(ApiType):
     """Of a candidate: somebody asked to promote it past the remaining steps. Remembered."""
 
 
+class VariantStatus(ApiType):
+    """One of spec.variants, or one that is on its way out."""
+
+    name: Annotated[str, Field(max_length=40)]
+    """Its name."""
+    percent: Share = "0"
+    """Share that it shall have now; what the spec says follows when its Pods answer. Remembered."""
+    resolved: ResolvedModel | None = None
+    """What its model was found to mean; remembered for autoUpdate: false."""
+    serving: RevisionStatus | None = None
+    """The revision that has its share."""
+    following: RevisionStatus | None = None
+    """The revision that takes its share over when all its Pods answer."""
+    announced: bool | None = None
+    """Whether routers are told of the one that follows. Remembered."""
+
+
 class RevisionTraffic(ApiType):
     """Where requests go."""
 
     revision: RevisionName
     """The revision."""
+    variant: Annotated[str, Field(max_length=40)] | None = None
+    """The variant that it is of; none: of spec.model."""
     percent: Share | None = None
     """Share that it shall have; 0 stands by in case the others die; none: it leaves."""
     acknowledged_percent: Share | None = None
@@ -108,10 +127,14 @@ class ModelDeploymentStatus(ApiType):
     """The revision that is to take over."""
     previous: RevisionStatus | None = None
     """The former stable revision while it bakes: warm, without a share, ready to take over."""
+    variants: Annotated[tuple[VariantStatus, ...], Field(max_length=32)] = ()
+    """What serves beside them, by name."""
     step: Annotated[str, Field(max_length=8)] | None = None
     """Step of the rollout, such as 2/3."""
     weight: Share | None = None
-    """Share of the candidate in percent. Remembered: what routers run follows it."""
+    """Share of the candidate in percent of what variants leave. Remembered: what routers run
+    follows it.
+    """
     step_since: Timestamp | None = None
     """When every router had that share; remembered for steps[].for."""
     shadow: Share | None = None

@@ -59,7 +59,9 @@ class RolloutStep(ApiType):
     )
 
     percent: Percent | None = None
-    """Share of all requests that the candidate gets; exact, whatever the numbers of Pods."""
+    """Share of the requests that the candidate gets of those which variants leave (all, without
+    variants); exact, whatever the numbers of Pods.
+    """
     shadow: Percent | None = None
     """Share of all requests that are sent to the candidate too, its answers dropped and counted.
 

@@ -16,6 +16,7 @@ LABEL_ATTEMPT = "comal.dev/attempt"
 LABEL_MODEL_DEPLOYMENT = "comal.dev/model-deployment"
 LABEL_MODEL_REGISTRY = "comal.dev/model-registry"
 LABEL_REVISION = "comal.dev/revision"
+LABEL_VARIANT = "comal.dev/variant"
 LABEL_MODEL = "comal.dev/model"
 
 # A DNS label has 63 characters; a worker's host name is its Job's with -0 to -63.

@@ -186,14 +186,17 @@ def _by_name(bodies: Iterable[Manifest]) -> dict[tuple[str, str], Manifest]:
 
 
 def _share_a_model(one: Manifest, other: Manifest) -> bool:
-    """Return False only if both are about a model, and not about the same."""
-    models = {model for model in (_model_of(one), _model_of(other)) if model}
-    return len(models) < 2
+    """Return False only if both are about models, and not about the same."""
+    mine, theirs = _models_of(one), _models_of(other)
+    return not mine or not theirs or bool(mine & theirs)
 
 
-def _model_of(body: Manifest) -> str | None:
+def _models_of(body: Manifest) -> set[str]:
     spec = body.get("spec") or {}
-    named = spec.get("register") if body["kind"] == "TrainingRun" else spec.get("model")
-    if isinstance(named, str):
-        return named
-    return (named or {}).get("model") or (named or {}).get("name")
+    named = [spec.get("register") if body["kind"] == "TrainingRun" else spec.get("model")]
+    named += [one.get("model") for one in spec.get("variants") or ()]
+    names = [
+        one if isinstance(one, str) else (one or {}).get("model") or (one or {}).get("name")
+        for one in named
+    ]
+    return {str(name) for name in names if name}

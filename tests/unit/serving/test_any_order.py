@@ -26,6 +26,7 @@ class Cluster(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = ServingWorld()
+        self.variants: dict[str, tuple[str, str]] = {}
 
     @initialize(steps=st.booleans(), bake=st.sampled_from(["0s", "1m"]))
     def begin(self, steps: bool, bake: str) -> None:
@@ -55,6 +56,23 @@ class Cluster(RuleBasedStateMachine):
     @rule(version=st.sampled_from(["4", str(BROKEN), "9"]), replicas=st.integers(1, 3))
     def somebody_edits(self, version: str, replicas: int) -> None:
         self.world.edit(model={"name": "diabetes", "version": version}, replicas=replicas)
+
+    @rule(
+        green=st.sampled_from([None, ("2", "0"), ("2", "30"), ("3", "30"), (str(BROKEN), "30")]),
+        blue=st.sampled_from([None, ("1", "70"), ("3", "0.5"), ("9", "0.5")]),
+        seconds=st.sampled_from([0, 0, 30, 90]),
+    )
+    def somebody_edits_the_variants(
+        self, green: tuple[str, str] | None, blue: tuple[str, str] | None, seconds: int
+    ) -> None:
+        wanted = {"green": green, "blue": blue}
+        self.variants = {name: one for name, one in wanted.items() if one is not None}
+        listed = [
+            {"name": name, "model": {"name": "diabetes", "version": version}, "percent": percent}
+            for name, (version, percent) in self.variants.items()
+        ]
+        self.world.edit(variants=listed)
+        self.world.settle(seconds)
 
     @rule(data=st.data(), ready=st.booleans())
     def a_pod_dies_or_stumbles(self, data: st.DataObject, ready: bool) -> None:
@@ -122,23 +140,38 @@ class Cluster(RuleBasedStateMachine):
             assert status["stable"]["modelVersion"] != f"diabetes-v{wanted}"
         elif wanted == str(BROKEN):
             assert reason == "DigestMismatch"
+        elif {number for number, _ in self.variants.values()} & {"9", str(BROKEN)}:
+            assert reason in ("ModelNotFound", "DigestMismatch"), self.world.condition("Ready")
         else:
             assert reason == "Serving", self.world.condition("Ready")
             assert status["stable"]["modelVersion"] == f"diabetes-v{wanted}"
         assert "candidate" not in status or "stable" not in status
         if "stable" in status:
             stable = status["stable"]["revision"]
+            listed = status.get("variants", ())
+            beside = {one["serving"]["revision"] for one in listed if "serving" in one}
+            coming = {one["following"]["revision"] for one in listed if "following" in one}
             for router in self.world.routers():
                 running = traffic_of(self.world.runs[router["metadata"]["name"]])
-                assert running == {stable: "100"}
+                assert set(running) == {stable, *beside}
+                self._shares_end_well(running)
             replicas = {
                 name: one["spec"]["replicas"]
                 for (kind, name), one in self.world.objects.items()
                 if kind == "Deployment" and not name.endswith("-router")
             }
-            assert {name for name, count in replicas.items() if count} == {f"diabetes-{stable}"}
+            running_ones = {name for name, count in replicas.items() if count}
+            assert running_ones == {f"diabetes-{one}" for one in (stable, *beside, *coming)}
             # The limit counts those beside the one that serves, and the one that is asked for.
-            assert len(replicas) <= 3
+            assert len(replicas) <= 3 + len(beside) + len(coming)
+
+    def _shares_end_well(self, running: dict[str, str]) -> None:
+        """Each variant whose model can serve has exactly the share that it is given."""
+        for one in self.world.status.get("variants", ()):
+            number, percent = self.variants[one["name"]]
+            if number not in ("9", str(BROKEN)):
+                assert one["serving"]["modelVersion"] == f"diabetes-v{number}"
+                assert running[one["serving"]["revision"]] == percent
 
 
 Cluster.TestCase.settings = settings(

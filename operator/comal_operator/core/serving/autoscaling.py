@@ -67,8 +67,10 @@ def planned_pods(
     if candidate is not None and candidate.revision == revision:
         share = share_needed(memory, schedule) if ahead else _present_share(memory, schedule)
     elif candidate is not None and stable.revision == revision:
-        told = memory.acknowledged.get(revision, FULL)
-        share = max(Decimal(memory.traffic.get(revision, FULL)), Decimal(told))
+        # Of what variants leave, as the candidate's weight is.
+        told = Decimal(memory.acknowledged.get(revision, FULL))
+        told = min(told * 100 / memory.rest, Decimal(100)) if memory.rest else Decimal(0)
+        share = max(100 - Decimal(memory.weight or NONE), told)
     elif previous is not None and previous.revision == revision:
         share = Decimal(NONE)
     return _pods_for(share, pods)
@@ -109,6 +111,10 @@ def least_pods(
         previous is not None and previous.revision == revision
     ):
         least = max(scaling.min, here)
+    for variant in memory.variants:
+        follows = variant.following is not None and variant.following.revision == revision
+        if follows and variant.serving is not None:
+            least = max(scaling.min, revisions.get(variant.serving.revision, _UNSEEN).wanted)
     return max(1, min(least, scaling.max))
 
 
@@ -129,6 +135,10 @@ def with_capacity(
         needed[candidate.revision] = least
     elif candidate is not None:
         needed[candidate.revision] = planned_pods(candidate.revision, spec, memory, schedule)
+    for following in (one.following for one in memory.variants):
+        if following is not None and scaling is not None:
+            least = least_pods(following.revision, scaling, memory, revisions, schedule)
+            needed[following.revision] = least
     if previous is not None and scaling is None:
         needed[previous.revision] = fixed_replicas(spec)
     return {

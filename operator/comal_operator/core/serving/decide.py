@@ -12,6 +12,7 @@ from comal_operator.core.serving.relevant import RELEVANT
 from comal_operator.core.serving.rollout import drained, next_moment
 from comal_operator.core.serving.status import status_of, write_if_new
 from comal_operator.core.serving.upkeep import Upkeep
+from comal_operator.core.serving.variants import waits_for_routers
 from comal_operator.core.serving.verdict import verdict_on
 
 __all__ = ["RELEVANT", "plan_model_deployment"]
@@ -55,6 +56,7 @@ def _must_ask(looked: Looked, now: datetime) -> bool:
         not memory.is_acknowledged
         or bool(drained(memory, schedule, now))
         or memory.weight is not None
+        or waits_for_routers(memory, looked.sight)
     )
 
 

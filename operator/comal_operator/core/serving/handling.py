@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+# As Azure ML's router knows it.
+VARIANT_HEADER = "azureml-model-deployment"
 _MEBIBYTE = 1024 * 1024
 
 
@@ -14,6 +16,7 @@ class Role(StrEnum):
     STABLE = "Stable"
     CANDIDATE = "Candidate"
     PREVIOUS = "Previous"
+    FOLLOWING = "Following"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Handling:
     """What the spec says about requests; the defaults are those of an empty spec."""
 
     rules: tuple[Rule, ...] = ()
+    variants: tuple[str, ...] = ()
+    """Names that callers may give as `VARIANT_HEADER`, beside the rules."""
     sticky_by: str | None = None
     """The header by whose hash a request finds its revision, within the shares."""
     mirror: Mirror | None = None

@@ -33,6 +33,7 @@ from comal_operator.core.serving.router import TRAFFIC_ANNOTATION, router_name
 from comal_operator.core.serving.schedule import Schedule
 from comal_operator.core.serving.sight import Sight, Target
 from comal_operator.core.serving.smoke import smoke_result
+from comal_operator.core.serving.wishes import Wish, wishes_of
 
 _ASK_AGAIN = timedelta(seconds=1)
 _ASK_AGAIN_AT_LAST = timedelta(seconds=30)
@@ -49,6 +50,8 @@ class Looked:
     """The revision that the spec wants; None while its model is unknown."""
     newer: str | None
     """The ModelVersion that the spec means by now, where autoUpdate: false keeps another."""
+    wishes: tuple[Wish, ...]
+    """What the spec wants beside it: its variants."""
     snapshots: Mapping[str, Snapshot]
     revisions: Mapping[str, RevisionSeen]
     routers: RoutersSeen
@@ -92,6 +95,7 @@ def look(mdep: Manifest, seen: Seen, now: datetime) -> Looked:
     status = parsed.status
     model, spec = sized(resolve(parsed.spec.model, seen, status.resolved), parsed.spec, seen)
     revision = revision_name(model, spec) if isinstance(model, Resolved) else None
+    wishes = wishes_of(parsed.spec, status, seen)
     known = snapshots(mdep, seen)
     revisions = see_revisions(mdep, seen)
     routers = see_routers(seen, now)
@@ -106,6 +110,7 @@ def look(mdep: Manifest, seen: Seen, now: datetime) -> Looked:
         schedule=schedule,
         revisions=revisions,
         target=_target(revision, known),
+        variants=tuple(one.wanted(known) for one in wishes),
         is_resolved=revision is not None,
         is_confirmed=bool(told) and all(one == memory.traffic for one in told or ()),
         readings=routers.readings(seen),
@@ -121,6 +126,7 @@ def look(mdep: Manifest, seen: Seen, now: datetime) -> Looked:
         newer=newer_than(parsed.spec.model, seen, model.model_version)
         if isinstance(model, Resolved)
         else None,
+        wishes=wishes,
         snapshots=known,
         revisions=revisions,
         routers=routers,
@@ -162,7 +168,7 @@ def _whole(
     router = seen.get("Deployment", router_name(mdep))
     annotations = (router or {}).get("metadata", {}).get("annotations") or {}
     written = annotations.get(TRAFFIC_ANNOTATION, "")
-    facts = {name: (one.model_version, one.digest) for name, one in known.items()}
+    facts = {name: (one.variant, one.model_version, one.digest) for name, one in known.items()}
     return recovered(memory, written, facts, now)
 
 

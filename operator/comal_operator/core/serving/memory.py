@@ -20,6 +20,7 @@ from comal_operator.core.serving.latched import Evidence, Handled, Hold, SmokeRe
 
 FULL = "100"
 NONE = "0"
+_FINEST = Decimal("0.001")
 _REJECTED_LIMIT = 10
 _HANDLED_LIMIT = 8
 
@@ -41,6 +42,18 @@ class Role:
     """Of a candidate: it was stable a moment ago and still runs, so it needs no steps."""
     expedited: bool = False
     """Of a candidate: somebody asked to promote it past the remaining steps."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What serves a long-lived share beside stable and candidate, and what takes it over."""
+
+    name: str
+    percent: str = NONE
+    serving: Role | None = None
+    following: Role | None = None
+    is_announced: bool = False
+    """Whether routers are told of the one that follows: with no share yet."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +83,10 @@ class Memory:
     candidate: Role | None = None
     previous: Role | None = None
     """The former stable revision while it bakes."""
+    variants: tuple[Variant, ...] = ()
+    """By name."""
     weight: str | None = None
-    """The candidate's share in percent; None: no router knows it yet."""
+    """The candidate's share in percent of what variants leave; None: no router knows it yet."""
     step_since: datetime | None = None
     """When every router had that share."""
     shadow: str | None = None
@@ -94,14 +109,25 @@ class Memory:
     def traffic(self) -> dict[str, str]:
         """Percent by revision that the routers shall run; 0 stands by."""
         shares: dict[str, str] = {}
+        for variant in self.variants:
+            if variant.serving is not None:
+                shares[variant.serving.revision] = variant.percent
+            if variant.following is not None and variant.is_announced:
+                shares[variant.following.revision] = NONE
         share = self.weight if self.candidate is not None else None
+        risen = _part(Decimal(share or NONE), self.rest)
         if self.stable is not None:
-            shares[self.stable.revision] = plain(100 - Decimal(share or NONE))
+            shares[self.stable.revision] = plain(self.rest - risen)
         if self.candidate is not None and share is not None:
-            shares[self.candidate.revision] = share if self.stable is not None else FULL
+            shares[self.candidate.revision] = plain(risen) if self.stable is not None else FULL
         if self.previous is not None:
             shares[self.previous.revision] = NONE
         return shares
+
+    @property
+    def rest(self) -> Decimal:
+        """The percent of all requests that variants leave."""
+        return 100 - sum((Decimal(one.percent) for one in self.variants), Decimal(0))
 
     @property
     def is_acknowledged(self) -> bool:
@@ -124,7 +150,8 @@ class Memory:
     @property
     def in_use(self) -> frozenset[str]:
         """The revisions that must run."""
-        roles = (self.stable, self.candidate, self.previous)
+        roles = [self.stable, self.candidate, self.previous]
+        roles += [role for one in self.variants for role in (one.serving, one.following)]
         return frozenset(role.revision for role in roles if role is not None)
 
     def rejection(self, revision: str) -> Rejection | None:
@@ -137,12 +164,30 @@ def plain(percent: Decimal) -> str:
     return format(percent.normalize(), "f")
 
 
+def _part(weight: Decimal, rest: Decimal) -> Decimal:
+    """Return `weight` percent of `rest`, to a thousandth; what is above nothing stays so."""
+    if not weight or weight == 100:
+        return weight and rest
+    part = (weight * rest / 100).quantize(_FINEST)
+    return min(max(part, _FINEST), max(rest - _FINEST, Decimal(0)))
+
+
 def remembered(status: ModelDeploymentStatus) -> Memory:
     """Return what the last look wrote down."""
     return Memory(
         stable=_role(status.stable),
         candidate=_role(status.candidate),
         previous=_role(status.previous),
+        variants=tuple(
+            Variant(
+                one.name,
+                one.percent,
+                _role(one.serving),
+                _role(one.following),
+                one.announced or False,
+            )
+            for one in status.variants
+        ),
         weight=status.weight,
         step_since=_moment(status.step_since),
         shadow=status.shadow,
@@ -172,20 +217,32 @@ def remembered(status: ModelDeploymentStatus) -> Memory:
 
 
 def recovered(
-    memory: Memory, written: str, known: Mapping[str, tuple[str, str]], now: datetime
+    memory: Memory, written: str, known: Mapping[str, tuple[str, str, str]], now: datetime
 ) -> Memory:
-    """Return `memory` with its stable revision found again after the status was lost.
+    """Return `memory` with what serves found again after the status was lost.
 
-    `written` is the traffic that the routers were last given, `known` (ModelVersion, digest) by
-    revision. A restored backup or a `replace` brings objects without status, and what serves must
-    not be taken for a stranger then.
+    `written` is the traffic that the routers were last given, `known` (variant if it is of one,
+    ModelVersion, digest) by revision. A restored backup or a `replace` brings objects without
+    status, and what serves must not be taken for a stranger then.
     """
-    shares = {one: share for one, share in traffic_of(written).items() if one in known}
-    if memory.stable or memory.candidate or not shares:
+    shares = {one: Decimal(s) for one, s in traffic_of(written).items() if one in known}
+    mine: dict[str, list[str]] = {}
+    for one in sorted(shares):
+        mine.setdefault(known[one][0], []).append(one)
+    if memory.stable or memory.candidate or "" not in mine:
         return memory
-    largest = max(shares, key=lambda one: Decimal(shares[one]))
+    # Of two with the same name the one that serves has more.
+    found = {
+        name: Role(largest, *known[largest][1:], since=whole_second(now))
+        for name, some in mine.items()
+        for largest in (max(some, key=shares.__getitem__),)
+    }
     return Memory(
-        stable=Role(largest, *known[largest], since=whole_second(now)),
+        stable=found.pop(""),
+        variants=tuple(
+            Variant(name, plain(shares[found[name].revision]), found[name])
+            for name in sorted(found)
+        ),
         rejected=memory.rejected,
         handled=memory.handled,
     )
@@ -213,10 +270,17 @@ def written_down(memory: Memory) -> dict[str, Any]:
     """Return the part of the status that is `memory`, without Pod counts."""
     traffic = memory.traffic
     revisions = sorted({*traffic, *memory.acknowledged, *memory.observed})
+    of_variant = {
+        role.revision: one.name
+        for one in memory.variants
+        for role in (one.serving, one.following)
+        if role is not None
+    }
     return {
         "stable": _role_on_wire(memory.stable),
         "candidate": _role_on_wire(memory.candidate),
         "previous": _role_on_wire(memory.previous),
+        "variants": [_variant_on_wire(one) for one in memory.variants],
         "weight": memory.weight,
         "stepSince": timestamp(memory.step_since) if memory.step_since else None,
         "shadow": memory.shadow,
@@ -229,6 +293,7 @@ def written_down(memory: Memory) -> dict[str, Any]:
         "traffic": [
             _present(
                 revision=one,
+                variant=of_variant.get(one),
                 percent=traffic.get(one),
                 acknowledgedPercent=memory.acknowledged.get(one),
                 observedPercent=_observed(one, memory.observed),
@@ -272,6 +337,16 @@ def _role_on_wire(role: Role | None) -> dict[str, Any] | None:
         since=timestamp(role.since),
         warm=role.warm or None,
         expedited=role.expedited or None,
+    )
+
+
+def _variant_on_wire(variant: Variant) -> dict[str, Any]:
+    return _present(
+        name=variant.name,
+        percent=variant.percent,
+        serving=_role_on_wire(variant.serving),
+        following=_role_on_wire(variant.following),
+        announced=variant.is_announced or None,
     )
 
 

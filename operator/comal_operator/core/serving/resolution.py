@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from comal_operator.api.model_deployment import ModelChoice
+from comal_operator.api.model_choice import ModelChoice
 from comal_operator.api.model_deployment_status import ResolvedModel
 from comal_operator.core.conditions import find, is_true
 from comal_operator.core.plan import Manifest, Seen

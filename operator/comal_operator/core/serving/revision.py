@@ -8,7 +8,7 @@ from typing import Any
 
 from comal_operator.api.model_deployment import ModelDeploymentSpec
 from comal_operator.core.children import child_metadata, is_ours
-from comal_operator.core.names import LABEL_REVISION, short_hash
+from comal_operator.core.names import LABEL_REVISION, LABEL_VARIANT, short_hash
 from comal_operator.core.plan import Manifest, Seen, Settings
 from comal_operator.core.serving.labels import revision_labels
 from comal_operator.core.serving.pod_environment import beyond_predictor
@@ -30,10 +30,14 @@ class Snapshot:
     """
     source: Manifest
     """The ControllerRevision."""
+    variant: str = ""
+    """Name of the variant that it is of."""
 
 
-def revision_name(model: Resolved, spec: ModelDeploymentSpec) -> str:
+def revision_name(model: Resolved, spec: ModelDeploymentSpec, *, variant: str = "") -> str:
     """Return the hash of what makes a revision: model digest, image, predictor.
+
+    Of a variant its name too: it has Pods of its own, even with the model that others serve.
 
     Defaults are left out, and the operator's own image is no image, so that neither a field added
     by an upgrade nor its new image starts a rollout. Nor do replicas, rollout and timeouts, but
@@ -46,7 +50,8 @@ def revision_name(model: Resolved, spec: ModelDeploymentSpec) -> str:
         exclude_defaults=True,
         exclude={"startup_timeout"},
     )
-    return short_hash(model.digest, spec.image, predictor, *beyond_predictor(spec))
+    named = [{"variant": variant}] if variant else []
+    return short_hash(model.digest, spec.image, predictor, *beyond_predictor(spec), *named)
 
 
 def child_of_revision(mdep: Manifest, revision: str) -> str:
@@ -55,12 +60,19 @@ def child_of_revision(mdep: Manifest, revision: str) -> str:
 
 
 def controller_revision(
-    mdep: Manifest, model: Resolved, spec: ModelDeploymentSpec, settings: Settings, number: int
+    mdep: Manifest,
+    model: Resolved,
+    spec: ModelDeploymentSpec,
+    settings: Settings,
+    number: int,
+    *,
+    variant: str = "",
 ) -> Manifest:
     """Return the snapshot of what `spec` wants now; created once, never changed."""
-    revision = revision_name(model, spec)
-    marks = revision_labels(mdep, revision)
+    revision = revision_name(model, spec, variant=variant)
+    marks = revision_labels(mdep, revision) | ({LABEL_VARIANT: variant} if variant else {})
     template = pod_template(mdep, revision, model, spec, settings)
+    template["metadata"]["labels"] |= {LABEL_VARIANT: variant} if variant else {}
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
@@ -78,11 +90,18 @@ def snapshots(mdep: Manifest, seen: Seen) -> dict[str, Snapshot]:
     """Return the revisions that `mdep` has ever had and still remembers, by name."""
     found = {}
     for one in seen.all("ControllerRevision"):
-        revision = (one["metadata"].get("labels") or {}).get(LABEL_REVISION)
+        marks = one["metadata"].get("labels") or {}
+        revision = marks.get(LABEL_REVISION)
         if revision is None or not is_ours(one, mdep):
             continue
         data = one["data"]
         found[revision] = Snapshot(
-            revision, one["revision"], data["modelVersion"], data["digest"], data["template"], one
+            revision,
+            one["revision"],
+            data["modelVersion"],
+            data["digest"],
+            data["template"],
+            one,
+            marks.get(LABEL_VARIANT, ""),
         )
     return found

@@ -18,6 +18,7 @@ from comal_operator.core.serving.requests import answered
 from comal_operator.core.serving.roles import without_candidate
 from comal_operator.core.serving.schedule import Schedule
 from comal_operator.core.serving.sight import Sight, Target
+from comal_operator.core.serving.variants import changes_alone, varied
 
 
 def advance(memory: Memory, sight: Sight) -> Memory:
@@ -29,6 +30,7 @@ def advance(memory: Memory, sight: Sight) -> Memory:
         memory = _reconsidered(memory, sight.target, sight.now)
         memory = judged(memory, sight)
         memory = climbed(memory, sight)
+    memory = varied(memory, sight)
     memory = _end_of_bake(memory, sight.schedule, sight.now)
     memory = _strays(memory, sight)
     return observed(_drain(memory, sight), sight)
@@ -59,6 +61,7 @@ def next_moment(memory: Memory, sight: Sight) -> datetime | None:
             moments.append(ends)
     if memory.previous is not None:
         moments.append(memory.previous.since + schedule.bake)
+    moments += changes_alone(memory, sight)
     moments += [one.since + schedule.drain for one in memory.draining if one.since is not None]
     return min((one for one in moments if one > now), default=None)
 

@@ -13,7 +13,7 @@ from comal_operator.core.serving.acknowledgement import (
     SCORING_ROUTES,
 )
 from comal_operator.core.serving.endpoints import Backend, Routing
-from comal_operator.core.serving.handling import Mirror, Role
+from comal_operator.core.serving.handling import VARIANT_HEADER, Mirror, Role, Rule
 from comal_operator.core.serving.repeats import ANSWERED_BY, retry_policy
 from comal_operator.core.serving.replies import error_body
 from comal_scorer.contract import REVISION_HEADER
@@ -66,9 +66,13 @@ def _by_revision(routing: Routing) -> Sequence[Route]:
 
 
 def _by_rules(routing: Routing) -> Sequence[Route]:
-    """Return the routes of `traffic.rules`; without their revision they are no rules."""
+    """Return the routes of `traffic.rules`; without their revision they are no rules.
+
+    The last ones are those of variants that are named, and of names that no variant has.
+    """
     found: list[Route] = []
-    for rule in routing.handling.rules:
+    names = routing.handling.variants
+    for rule in (*routing.handling.rules, *(Rule(VARIANT_HEADER, one, one) for one in names)):
         backend = next((one for one in routing.backends if one.role == rule.role), None)
         if backend is None:
             continue
@@ -88,7 +92,20 @@ def _by_rules(routing: Routing) -> Sequence[Route]:
                 },
             },
         ]
+    if names:
+        found.append(_unknown_variant(routing))
     return found
+
+
+def _unknown_variant(routing: Routing) -> Route:
+    """Return the answer to who names a variant that is not there: no other model's answer."""
+    roles = {one.role for one in routing.backends}
+    there = ", ".join(one for one in routing.handling.variants if one in roles) or "none yet"
+    message = f"no variant of that name serves here; those of {routing.name}: {there}"
+    return {
+        "match": _match({"name": VARIANT_HEADER, "present_match": True}),
+        "direct_response": {"status": 404, "body": error_body("unknown-variant", message)},
+    }
 
 
 def _by_share(routing: Routing) -> Sequence[Route]:
@@ -108,8 +125,9 @@ def _sticky(routing: Routing, action: Mapping[str, Any]) -> Sequence[Route]:
     if header is None or not sharing:
         return []
     # Who has left the stable revision's part of the hashes for the candidate's stays there while
-    # it grows: the candidate's part comes first.
-    sharing.sort(key=lambda one: (one.role == Role.STABLE, one.role, one.revision))
+    # it grows: the candidate's part comes before it, and variants' parts before both.
+    last: dict[str, int] = {Role.CANDIDATE: 1, Role.STABLE: 2}
+    sharing.sort(key=lambda one: (last.get(one.role, 0), one.role, one.revision))
     hashed = {"header": {"header_name": header}}
     present = {"name": header, "present_match": True}
     rest = {name: value for name, value in action.items() if name != "cluster"}

@@ -33,7 +33,11 @@ def routing_of(looked: Looked, last_resort: Address | None) -> Routing:
         backends=backends,
         last_resort=last_resort,
         timeout_seconds=parse_duration(looked.spec.limits.timeout).total_seconds(),
-        handling=replace(handling_of(looked.spec), mirror=_mirror(looked)),
+        handling=replace(
+            handling_of(looked.spec),
+            mirror=_mirror(looked),
+            variants=tuple(one.name for one in looked.memory.variants),
+        ),
     )
 
 
@@ -64,14 +68,14 @@ def _mirror(looked: Looked) -> Mirror | None:
 
 def _roles(memory: Memory) -> Mapping[str, tuple[str, str]]:
     """Return role and model version by revision."""
-    roles = {
-        Role.PREVIOUS: memory.previous,
-        Role.CANDIDATE: memory.candidate,
-        Role.STABLE: memory.stable,
-    }
-    return {
-        one.revision: (role, one.model_version) for role, one in roles.items() if one is not None
-    }
+    roles = [
+        (Role.PREVIOUS, memory.previous),
+        (Role.CANDIDATE, memory.candidate),
+        (Role.STABLE, memory.stable),
+        *((one.name, one.serving) for one in memory.variants),
+        *((Role.FOLLOWING, one.following) for one in memory.variants),
+    ]
+    return {one.revision: (role, one.model_version) for role, one in roles if one is not None}
 
 
 def _bytes(size: str) -> int:

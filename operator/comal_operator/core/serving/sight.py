@@ -24,6 +24,20 @@ class Target:
 
 
 @dataclass(frozen=True)
+class WantedVariant:
+    """One of spec.variants."""
+
+    name: str
+    percent: str
+    target: Target | None
+    """None until the wanted revision has its snapshot."""
+    revision: str | None
+    """The wanted revision; None while its model is unknown."""
+    comes: bool = False
+    """Whether an unknown model comes by itself."""
+
+
+@dataclass(frozen=True)
 class Request:
     """What the annotations ask for."""
 
@@ -40,6 +54,8 @@ class Sight:
     revisions: Mapping[str, RevisionSeen]
     target: Target | None
     """None until the wanted revision has its snapshot."""
+    variants: tuple[WantedVariant, ...] = ()
+    """What the spec wants beside it."""
     is_resolved: bool = True
     """Whether there is a model at all: without one, what is wanted is surely not the candidate."""
     is_confirmed: bool = False

@@ -26,6 +26,7 @@ from comal_operator.core.serving.reasons import (
 from comal_operator.core.serving.resolution import Unresolved
 from comal_operator.core.serving.router_secrets import keys_secret_name
 from comal_operator.core.serving.verdict import Course, Verdict, answering
+from comal_operator.core.serving.wishes import resolved_variants
 
 _OURS = (
     "Ready",
@@ -60,7 +61,21 @@ def status_of(looked: Looked, verdict: Verdict, now: datetime) -> dict[str, Any]
         if found[role] is not None:
             seen = looked.revisions.get(found[role]["revision"], RevisionSeen())
             found[role]["ready"] = f"{seen.ready}/{shown_replicas(looked.spec, seen)}"
+    found["variants"] = _variants(looked, found["variants"])
     return {name: value for name, value in found.items() if value not in (None, [], ())}
+
+
+def _variants(looked: Looked, variants: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the remembered variants with what people see beside it."""
+    resolved = resolved_variants(looked.wishes, looked.mdep.get("status") or {})
+    for variant in variants:
+        for role in ("serving", "following"):
+            if role in variant:
+                seen = looked.revisions.get(variant[role]["revision"], RevisionSeen())
+                variant[role]["ready"] = f"{seen.ready}/{shown_replicas(looked.spec, seen)}"
+        if variant["name"] in resolved:
+            variant["resolved"] = resolved[variant["name"]]
+    return variants
 
 
 def write_if_new(mdep: Manifest, status: Mapping[str, Any]) -> tuple[WriteStatus, ...]:
@@ -113,6 +128,10 @@ def _model_resolved(looked: Looked) -> dict[str, Any]:
     model = looked.model
     if isinstance(model, Unresolved):
         return condition("ModelResolved", False, model.reason, model.message)
+    for wish in looked.wishes:
+        if isinstance(wish.model, Unresolved):
+            text = f"variant {wish.name}: {wish.model.message}"
+            return condition("ModelResolved", False, wish.model.reason, text)
     text = f"{model.model_version} ({model.digest})"
     return condition("ModelResolved", True, ResolutionReason.RESOLVED, text)
 

@@ -76,7 +76,7 @@ class Upkeep:
         """Return what brings the children to what is remembered; shares and scales never mix."""
         groups = (
             self._missing(self._surroundings),
-            self._snapshot(),
+            self._snapshots(),
             without_autoscalers(self.looked, self.seen),
             self._missing(self._revisions),
             hand_overs(self.looked, self.seen),
@@ -97,8 +97,7 @@ class Upkeep:
         """Return whose names we need and somebody else has."""
         mdep = self.looked.mdep
         wanted = [*self._surroundings, *self._revisions, self._router, *self._ways_in]
-        snapshot = self._wanted_snapshot()
-        wanted += [snapshot] if snapshot is not None else []
+        wanted += self._wanted_snapshots()
         return [
             f"{one['kind']} {one['metadata']['name']}"
             for one in wanted
@@ -139,22 +138,22 @@ class Upkeep:
         """Return the templates of all Pods that run or shall: none loses what it needs."""
         memory, known = self.looked.memory, self.looked.snapshots
         running = memory.in_use | {one.revision for one in memory.draining}
-        wanted = self._wanted_snapshot()
         templates = [known[revision].template for revision in sorted(running & known.keys())]
-        return [*templates, wanted["data"]["template"]] if wanted is not None else templates
+        return [*templates, *(one["data"]["template"] for one in self._wanted_snapshots())]
 
-    def _wanted_snapshot(self) -> Manifest | None:
-        looked = self.looked
-        if isinstance(looked.model, Unresolved) or looked.revision in looked.snapshots:
-            return None
+    def _wanted_snapshots(self) -> list[Manifest]:
+        looked, settings = self.looked, self.settings
         number = max((one.number for one in looked.snapshots.values()), default=0) + 1
-        return controller_revision(looked.mdep, looked.model, looked.spec, self.settings, number)
+        wanted = [(looked.model, looked.spec, looked.revision, "")]
+        wanted += [(one.model, one.spec, one.revision, one.name) for one in looked.wishes]
+        return [
+            controller_revision(looked.mdep, model, spec, settings, number, variant=name)
+            for model, spec, revision, name in wanted
+            if not isinstance(model, Unresolved) and revision not in looked.snapshots
+        ]
 
-    def _snapshot(self) -> tuple[Action, ...]:
-        wanted = self._wanted_snapshot()
-        if wanted is None or not self._needs(wanted):
-            return ()
-        return (Create(wanted),)
+    def _snapshots(self) -> tuple[Action, ...]:
+        return tuple(Create(one) for one in self._wanted_snapshots() if self._needs(one))
 
     @cached_property
     def _revisions(self) -> list[Manifest]:
@@ -292,7 +291,7 @@ class Upkeep:
         """Return the removal of revisions beyond the limit that nothing needs any more."""
         looked = self.looked
         kept = looked.memory.in_use | {one.revision for one in looked.memory.draining}
-        kept |= {looked.revision or ""}
+        kept |= {looked.revision or "", *(one.revision or "" for one in looked.wishes)}
         idle = [
             one
             for one in looked.snapshots.values()
@@ -301,7 +300,9 @@ class Upkeep:
         ]
         idle.sort(key=lambda one: one.number, reverse=True)
         actions: list[Action] = []
-        for old in idle[looked.spec.revision_history_limit :]:
+        # Nobody goes back to a variant that is gone.
+        past = [one for one in idle if not one.variant][looked.spec.revision_history_limit :]
+        for old in [*past, *(one for one in idle if one.variant)]:
             name = child_of_revision(looked.mdep, old.revision)
             for kind in ("Deployment", "Service", "PodDisruptionBudget", "ControllerRevision"):
                 there = self.seen.get(kind, name)

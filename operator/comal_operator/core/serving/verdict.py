@@ -12,11 +12,12 @@ from comal_operator.core.serving.climb import first_smoke, held, waits_for
 from comal_operator.core.serving.crash_log import with_log_last
 from comal_operator.core.serving.judgement import start_of
 from comal_operator.core.serving.looked import Looked
-from comal_operator.core.serving.memory import FULL, NONE, Rejection, Role
+from comal_operator.core.serving.memory import FULL, NONE, Rejection, Role, Variant
 from comal_operator.core.serving.observed import RevisionSeen
 from comal_operator.core.serving.reasons import RejectionReason
 from comal_operator.core.serving.reasons import ServingReason as Reason
 from comal_operator.core.serving.resolution import Unresolved
+from comal_operator.core.serving.variants import still_starting
 
 _UNSEEN = RevisionSeen()
 
@@ -47,6 +48,7 @@ def verdict_on(looked: Looked, strangers: list[str], refusals: list[str], now: d
         or _first(looked, now)
         or _outage(looked)
         or _rollout(looked)
+        or _variants(looked)
         or _steady(looked)
     )
 
@@ -174,13 +176,52 @@ def _progress(looked: Looked, candidate: Role) -> str:
     return f"{head}, then {looked.schedule.after(memory)}"
 
 
+def _variants(looked: Looked) -> Verdict | None:
+    """Return the verdict while a variant is not what the spec wants of it."""
+    remembered = {one.name: one for one in looked.memory.variants}
+    for wish in looked.wishes:
+        head, model = f"variant {wish.name}", wish.model
+        if isinstance(model, Unresolved):
+            course = Course.UNDER_WAY if model.waits else Course.STALLED
+            return Verdict(course, model.reason, f"{head}: {model.message}")
+        variant = remembered.get(wish.name, Variant(wish.name))
+        role = variant.following or variant.serving
+        if role is None:
+            return Verdict(Course.UNDER_WAY, Reason.PROGRESSING, f"{head}: making its revision")
+        seen = looked.revisions.get(role.revision, _UNSEEN)
+        text = f"{head}: {_pods(looked, role)}{_why(seen)}"
+        if not seen.is_available and not still_starting(role, looked.sight):
+            final = seen.problem is not None and seen.problem.final
+            reason = seen.problem.reason if seen.problem and final else Reason.NOT_STARTING
+            serving = variant.serving if variant.following is not None else None
+            serves = f"; {serving.model_version} keeps its share" if serving is not None else ""
+            return Verdict(Course.STALLED, reason, f"{text}{serves}")
+        if not seen.is_available:
+            return Verdict(Course.UNDER_WAY, Reason.PROGRESSING, text)
+        if variant.following is not None or variant.percent != wish.percent:
+            text = f"{head} goes to {wish.percent} percent when every router has followed"
+            return Verdict(Course.UNDER_WAY, Reason.PROGRESSING, text)
+    gone = sorted(remembered.keys() - {one.name for one in looked.wishes})
+    if gone:
+        text = f"variant {gone[0]} goes when every router has left it"
+        return Verdict(Course.UNDER_WAY, Reason.PROGRESSING, text)
+    return None
+
+
 def _steady(looked: Looked) -> Verdict:
     stable = looked.memory.stable
     seen = looked.revisions.get(stable.revision, _UNSEEN) if stable is not None else _UNSEEN
     if stable is not None and not seen.is_available:
         text = f"{_pods(looked, stable)}{_why(seen)}"
         return Verdict(Course.UNDER_WAY, Reason.SCALING, text)
-    return Verdict(Course.DONE, Reason.SERVING, f"{_stable(looked)} serves")
+    return Verdict(Course.DONE, Reason.SERVING, f"{_stable(looked)} serves{_beside(looked)}")
+
+
+def _beside(looked: Looked) -> str:
+    """Return which variants serve too."""
+    served = [one for one in looked.memory.variants if one.serving is not None]
+    texts = [f"{one.name} {one.percent} percent" for one in served]
+    return f", beside it {', '.join(texts)}" if texts else ""
 
 
 def _stable(looked: Looked) -> str:
