@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.rollout import published
-from bench.rollout.figures import Split, first_failure, split, times
+from bench.rollout.figures import Split, lost, refused, split, times
 from bench.rollout.zero import Zeros, watching
 from cluster.commands import say
 from cluster.paths import places
-from demo.kubectl import Kubectl
-from demo.traffic import Traffic, start_traffic
+from demo.kubectl import Kubectl, wait_for
+from demo.traffic import Call, Traffic, start_traffic
 from traffic.endpoint import Endpoint
 from traffic.models import BODIES, POISON, register
 from traffic.story import make_namespace, scorer_image
@@ -51,9 +51,7 @@ class Bench:
             time.sleep(5)
             begin = time.time()
             time.sleep(seconds)
-            taken = [
-                times([call for call in way.calls() if call.due > begin]) for way in (one, two)
-            ]
+            taken = [times(ended(way, begin, begin + seconds, self.rate)) for way in (one, two)]
         routed, straight = taken
         return [
             (
@@ -76,9 +74,9 @@ class Bench:
                 self.endpoint.share(share)
                 # What was under way when the last router followed.
                 begin = time.time() + 1
-                time.sleep(1 + requests / self.rate)
-                end = time.time()
-                calls = [one for one in traffic.calls() if begin <= one.due < end]
+                end = begin + requests / self.rate
+                time.sleep(end - time.time())
+                calls = ended(traffic, begin, end, self.rate)
                 found = split(calls, str(BAD), float(share))
                 say(f"{share} %: {found.got:.3f} % of {found.requests} requests")
                 yield found
@@ -98,9 +96,12 @@ class Bench:
                 self.endpoint.stalled()
                 time.sleep(2)
                 calls = traffic.calls()
-                begin = first_failure(calls)
-                failed = [one for one in calls if one.code != 200]
-                found = Zeros(events.zero_after(begin) - begin, failed[-1].due - begin, len(failed))
+                for one in lost(calls):
+                    say(f"lost on the way: {one.code} {one.text}")
+                failed = refused(calls)
+                begin = min(one.due + one.milliseconds / 1000 for one in failed)
+                last = max(one.due for one in failed)
+                found = Zeros(events.zero_after(begin) - begin, last - begin, len(failed))
             say(f"weight 0 after {found.acknowledged:.2f} s, {found.failed} answers failed")
             yield found
             self.endpoint.apply(GOOD, 0)
@@ -120,11 +121,26 @@ class Bench:
             kubectl.run("wait", "pod", name, "--for=delete", "--timeout=60s")
 
 
+def ended(traffic: Traffic, begin: float, end: float, rate: float) -> list[Call]:
+    """Return the calls due from `begin` to `end`, once they all have ended.
+
+    Raises KubectlError on a machine that cannot keep the pace: its figures would be about that.
+    """
+    wanted = int((end - begin) * rate) - 1
+
+    def look() -> list[Call] | None:
+        found = [one for one in traffic.calls() if begin <= one.due < end]
+        return sorted(found, key=lambda one: one.due) if len(found) >= wanted else None
+
+    busy = f"{wanted} calls; this machine is too busy for --rate {rate:g}"
+    return wait_for(busy, look, seconds=30, every=2)
+
+
 def main() -> int:
     """Print one table."""
     parser = argparse.ArgumentParser(prog="bench.rollout", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="of failing candidates")
-    parser.add_argument("--rate", type=float, default=200, help="requests a second")
+    parser.add_argument("--rate", type=float, default=100, help="requests a second")
     parser.add_argument("--requests", type=int, default=3000, help="for each share")
     chosen = parser.parse_args()
     kubeconfig = Path(os.environ.get("KUBECONFIG") or places().kubeconfig)

@@ -46,6 +46,11 @@ def times(calls: Sequence[Call]) -> Times:
     return Times(cuts[49], cuts[98])
 
 
-def first_failure(calls: Sequence[Call]) -> float:
-    """Return when the first answer arrived that was none; raises ValueError without one."""
-    return min(one.due + one.milliseconds / 1000 for one in calls if one.code != 200)
+def refused(calls: Sequence[Call]) -> list[Call]:
+    """Return those that a model had no answer for; what was lost on the way is another matter."""
+    return [one for one in calls if one.code == 500]
+
+
+def lost(calls: Sequence[Call]) -> list[Call]:
+    """Return those that were lost on the way."""
+    return [one for one in calls if one.code not in {200, 500}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.rollout.figures import first_failure, split, times
+from bench.rollout.figures import lost, refused, split, times
 from demo.traffic import Call
 
 
@@ -31,8 +31,8 @@ def test_times_are_quantiles() -> None:
     assert (found.p50, found.p99) == (50, 99)
 
 
-def test_the_first_failure_is_when_its_answer_came() -> None:
-    failed = [Call(10, 500, 0, 500, "2", ""), Call(10.2, 100, 0, 500, "2", "")]
-    assert first_failure([*calls("11"), *failed]) == pytest.approx(10.3)
-    with pytest.raises(ValueError, match="empty"):
-        first_failure(calls("1"))
+def test_an_error_of_the_model_is_not_a_lost_request() -> None:
+    failed = Call(10, 500, 0, 500, "2", "")
+    gone = [Call(10, 500, 0, code, "", "") for code in (0, 503, 504)]
+    assert refused([*calls("11"), failed, *gone]) == [failed]
+    assert lost([*calls("11"), failed, *gone]) == gone

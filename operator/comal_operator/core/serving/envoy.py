@@ -181,7 +181,9 @@ def _mirror_cluster(places: Places) -> dict[str, Any]:
 
 def _health_check() -> dict[str, Any]:
     return {
-        "timeout": "1s",
+        # As patient as the kubelet: a machine that is busy for a second must move no shares. Pods
+        # that are dead are found by the first requests that nobody answers.
+        "timeout": "3s",
         "interval": "1s",
         # 60 s by default: without traffic dead Pods would pass for healthy.
         "no_traffic_interval": "1s",
