@@ -26,7 +26,7 @@ for headers in ({}, {"authorization": "Bearer " + os.environ["KEY"]}):
         answer = urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=20)
     except urllib.error.HTTPError as error:
         answer = error
-    print(answer.status, answer.read().decode())
+    print(answer.status, answer.read().decode().strip())
 """
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
