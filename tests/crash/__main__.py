@@ -1,4 +1,11 @@
-"""Kill the operator at its writes: `python -m crash --kills 100`; --mutants tries the harness."""
+"""Kill the operator at its writes: `python -m crash --kills 100`; --mutants tries the harness.
+
+A kill that ended otherwise than the run that nobody killed is played five times more. If it
+diverges again, the command fails. If it does not, it is told as a warning with all that is known,
+and the command succeeds: around the operator stand-ins act in our own process, and a race of theirs
+on a busy machine shall not hide what the other 99 kills say. That is safe because real bugs repeat:
+planted ones must be seen without this leniency, and one oddity is forgiven for every 50 kills.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
@@ -17,12 +25,15 @@ from rich.progress import Progress
 from apiserver.server import api_server
 from crash.campaign import Verdict, carry_out, choose, references, show
 from crash.cluster import Cluster, Mirror
+from crash.evidence import Evidence
+from crash.life import When
 from crash.mutants import MUTANTS, Mutant
 from crash.play import Outcome, Theatre
+from crash.repeats import play_again
 from crash.running import RUNNING
 from crash.scenario import Scenario
 from crash.serving import SERVING
-from crash.table import print_kills
+from crash.table import name_of, print_divergences, print_kills, say
 from crash.training import TRAINING
 
 SCENARIOS = (*TRAINING, *RUNNING, *SERVING)
@@ -33,10 +44,12 @@ console = Console(width=None if sys.stdout.isatty() else 110)
 
 @dataclass(frozen=True)
 class Kills:
-    """How many kills (None: at every write in every manner), and what chooses them."""
+    """How many kills (None: at every write), in which manners, and what chooses them."""
 
     count: int | None
+    manners: tuple[When, ...]
     seed: int
+    evidence: Path
 
 
 @asynccontextmanager
@@ -58,7 +71,8 @@ async def kill_many(
 ) -> int:
     """Kill as told; return how many ended otherwise than the run that nobody killed."""
     writes = {one.name: len(truth[one.name].writes) for one in scenarios}
-    chosen = choose(scenarios, writes, kills.count, kills.seed)
+    chosen = choose(scenarios, writes, kills.manners, kills.count, kills.seed)
+    evidence = Evidence.empty(kills.evidence)
     started = time.monotonic()
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("killing", total=len(chosen))
@@ -66,12 +80,14 @@ async def kill_many(
         def tell(verdict: Verdict) -> None:
             progress.advance(task)
             if verdict.wrong:
-                where = f"{verdict.kill.when} write {verdict.kill.write}"
-                console.print(f"[red]{verdict.scenario}, {where}: {verdict.wrong}")
+                say(console, f"{name_of(verdict)}: {verdict.wrong}")
 
-        verdicts = await carry_out(stage, chosen, truth, tell)
-    print_kills(console, writes, verdicts, time.monotonic() - started)
-    return sum(bool(verdict.wrong) for verdict in verdicts)
+        verdicts = await carry_out(stage, chosen, truth, tell, evidence=evidence)
+    took = time.monotonic() - started
+    divergences = await play_again(stage, scenarios, truth, verdicts, evidence)
+    print_kills(console, writes, verdicts, took)
+    print_divergences(console, divergences)
+    return sum(one.is_proof for one in divergences)
 
 
 async def try_mutants(
@@ -84,10 +100,10 @@ async def try_mutants(
         began = time.monotonic()
         shown = await show(stage, mutant, SCENARIOS, truth)
         missed += shown is None
-        word = f"caught in {time.monotonic() - began:.0f} s" if shown else "[red]MISSED"
-        console.print(f"{word}: {mutant.name}: {shown or ''}")
+        word = f"caught in {time.monotonic() - began:.0f} s" if shown else "MISSED"
+        say(console, f"{word}: {mutant.name}: {shown or ''}")
     took = time.monotonic() - started
-    console.print(f"{missed} of {len(mutants)} planted bugs were missed, in {took:.0f} s")
+    say(console, f"{missed} of {len(mutants)} planted bugs were missed, in {took:.0f} s")
     return missed
 
 
@@ -104,9 +120,11 @@ async def run(scenarios: Sequence[Scenario], kills: Kills | None, mutants: Seque
 
 def main() -> int:
     """Read the command line and run."""
-    parser = argparse.ArgumentParser(prog="crash", description=__doc__)
+    parser = argparse.ArgumentParser(prog="crash", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", default="0", help="how many, or `every` write in every manner")
     parser.add_argument("--scenario", default="", help="only those whose name contains this")
+    parser.add_argument("--when", type=When, choices=list(When), help="only kills of this manner")
+    parser.add_argument("--evidence", default=".build/crash", type=Path, help="kept if it diverges")
     parser.add_argument("--seed", type=int, default=1, help="chooses the kills")
     parser.add_argument("--mutants", choices=("quick", "all"), help="plant bugs to be caught")
     given = parser.parse_args()
@@ -122,7 +140,9 @@ def main() -> int:
         return 2
     kills = None
     if given.kills != "0":
-        kills = Kills(None if given.kills == "every" else int(given.kills), given.seed)
+        count = None if given.kills == "every" else int(given.kills)
+        manners = (given.when,) if given.when else tuple(When)
+        kills = Kills(count, manners, given.seed, given.evidence)
     mutants = [one for one in MUTANTS if given.mutants and (one.quick or given.mutants == "all")]
     return asyncio.run(run(chosen, kills, mutants))
 

@@ -6,25 +6,29 @@ import asyncio
 import itertools
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from crash.diary import around_the_kill
+from crash.evidence import Evidence
 from crash.life import Kill, When
 from crash.mutants import Mutant, planted
 from crash.play import PATIENCE, Outcome, Theatre, play
-from crash.recorder import difference
+from crash.recorder import differences
 from crash.scenario import Scenario
 
 # More than the cores: a play mostly waits for the API server.
 SIDE_BY_SIDE = 8
+
+# So often all that has not ended alike twice is played.
+_TRIES = 3
 
 # Seconds for a play with a planted bug: many of those that show it never end.
 _SHORT = 60.0
 
 # A planted bug that no longer fits what it replaces shows nothing.
 _ROTTEN = re.compile(r"\b(TypeError|AttributeError|NameError)\(")
-
-_AT_A_WRITE = tuple(when for when in When if when is not When.TWINS)
 
 
 @dataclass(frozen=True)
@@ -36,21 +40,45 @@ class Verdict:
     sprung: bool
     stale_writes: int
     wrong: str
+    around: tuple[str, ...] = ()
+    """What was done just before and after the kill, if it ended otherwise."""
+    evidence: Path | None = None
 
 
 async def references(theatre: Theatre, scenarios: Sequence[Scenario]) -> dict[str, Outcome]:
-    """Play every scenario with nobody killed; raise AssertionError if one does not end."""
-    played = await _side_by_side(
-        [(scenario, None) for scenario in scenarios], theatre, lambda _: None
-    )
-    for outcome in played:
+    """Play every scenario with nobody killed, until two ended alike.
+
+    Raises AssertionError if no two do: nothing can be compared with that.
+    """
+    found: dict[str, Outcome] = {}
+    played: dict[str, list[Outcome]] = {one.name: [] for one in scenarios}
+
+    def compare(outcome: Outcome) -> None:
+        others = played[outcome.scenario]
+        if not outcome.fault and any(not _divergence(one, outcome) for one in others):
+            found[outcome.scenario] = outcome
+        others += [] if outcome.fault else [outcome]
         if outcome.fault:
-            raise AssertionError(f"{outcome.scenario}, nobody killed: {outcome.fault}")
-    return {outcome.scenario: outcome for outcome in played}
+            faults[outcome.scenario] = outcome.fault
+
+    faults: dict[str, str] = {}
+    for _ in range(_TRIES):
+        left = [one for one in scenarios if one.name not in found]
+        times = 1 if found else 2
+        await _side_by_side([(one, None) for one in left] * times, theatre, compare)
+    for one in scenarios:
+        if one.name not in found:
+            told = faults.get(one.name) or _divergence(*played[one.name][:2])
+            raise AssertionError(f"{one.name}, nobody killed, does not end alike: {told}")
+    return found
 
 
 def choose(
-    scenarios: Sequence[Scenario], writes: Mapping[str, int], count: int | None, seed: int
+    scenarios: Sequence[Scenario],
+    writes: Mapping[str, int],
+    manners: Collection[When],
+    count: int | None,
+    seed: int,
 ) -> list[tuple[Scenario, Kill]]:
     """Return `count` kills, spread over scenarios and manners; all there are for None.
 
@@ -59,9 +87,10 @@ def choose(
     dice = random.Random(seed)
     lines: list[list[tuple[Scenario, Kill]]] = []
     for scenario in scenarios:
-        every = range(1, writes[scenario.name] + 1)
-        lines += [[(scenario, Kill(n, when)) for n in every] for when in _AT_A_WRITE]
-        lines.append([(scenario, Kill(0, When.TWINS))])
+        for when in When:
+            if when in manners:
+                last = 1 if when == When.TWINS else writes[scenario.name]
+                lines.append([(scenario, Kill(number, when)) for number in range(1, last + 1)])
     for line in lines:
         dice.shuffle(line)
     dice.shuffle(lines)
@@ -76,13 +105,15 @@ async def carry_out(
     kills: Iterable[tuple[Scenario, Kill]],
     truth: Mapping[str, Outcome],
     tell: Callable[[Verdict], None],
+    *,
+    evidence: Evidence | None = None,
     patience: float = PATIENCE,
 ) -> list[Verdict]:
     """Play every kill and judge it; `tell` hears of each as it ends."""
     verdicts = []
 
     def judge(outcome: Outcome) -> None:
-        verdict = _judge(outcome, truth[outcome.scenario])
+        verdict = _judge(outcome, truth[outcome.scenario], evidence)
         verdicts.append(verdict)
         tell(verdict)
 
@@ -102,7 +133,7 @@ async def show(
     with planted(mutant):
         for start in range(0, len(kills), SIDE_BY_SIDE):
             some = kills[start : start + SIDE_BY_SIDE]
-            verdicts = await carry_out(theatre, some, truth, lambda _: None, _SHORT)
+            verdicts = await carry_out(theatre, some, truth, lambda _: None, patience=_SHORT)
             wrong = next((one for one in verdicts if one.wrong), None)
             if wrong is not None and _ROTTEN.search(wrong.wrong):
                 raise AssertionError(f"{mutant.name} does not fit the code: {wrong.wrong}")
@@ -111,14 +142,17 @@ async def show(
     return None
 
 
-def _judge(outcome: Outcome, truth: Outcome) -> Verdict:
+def _judge(outcome: Outcome, truth: Outcome, evidence: Evidence | None) -> Verdict:
     assert outcome.kill is not None
+    wrong = outcome.fault or _divergence(outcome, truth)
     return Verdict(
         outcome.scenario,
         outcome.kill,
         outcome.sprung,
         outcome.stale_writes,
-        outcome.fault or _divergence(outcome, truth),
+        wrong,
+        around_the_kill(outcome.entries) if wrong else (),
+        evidence.keep(outcome, truth, wrong) if wrong and evidence else None,
     )
 
 
@@ -129,7 +163,7 @@ def _divergence(outcome: Outcome, truth: Outcome) -> str:
         return f"Jobs made: {outcome.jobs} instead of {truth.jobs}"
     if outcome.registrations != truth.registrations:
         return f"registrations: {outcome.registrations} instead of {truth.registrations}"
-    return difference(truth.snapshot, outcome.snapshot)
+    return "; ".join(differences(truth.snapshot, outcome.snapshot)[:4])
 
 
 async def _side_by_side(
@@ -137,13 +171,11 @@ async def _side_by_side(
     theatre: Theatre,
     tell: Callable[[Outcome], None],
     patience: float = PATIENCE,
-) -> list[Outcome]:
+) -> None:
     room = asyncio.Semaphore(SIDE_BY_SIDE)
 
-    async def one(scenario: Scenario, kill: Kill | None) -> Outcome:
+    async def one(scenario: Scenario, kill: Kill | None) -> None:
         async with room:
-            outcome = await play(theatre, scenario, kill, patience)
-        tell(outcome)
-        return outcome
+            tell(await play(theatre, scenario, kill, patience))
 
-    return list(await asyncio.gather(*(one(*each) for each in plays)))
+    await asyncio.gather(*(one(*each) for each in plays))

@@ -70,6 +70,10 @@ class Kill:
     when: When
 
 
+# Hears what an operator does, and whether that is the moment of the kill.
+Note = Callable[[str, bool], None]
+
+
 class DeadError(BaseException):
     """The operator was killed here: passes every handler, as SIGKILL would."""
 
@@ -78,7 +82,8 @@ class DeadError(BaseException):
 class Trap(Hooks):
     """Counts the writes of one life, and springs at one of them."""
 
-    kill: Kill | None = None
+    kill: Kill | None
+    note: Note
     writes: list[tuple[str, Ref]] = field(default_factory=list)
     dead: bool = False
     deposed: bool = False
@@ -87,16 +92,18 @@ class Trap(Hooks):
     stale_writes: int = 0
     sprung: bool = False
 
-    def before(self, number: int, verb: str, ref: Ref) -> None:  # noqa: ARG002 - a hook's
+    def before(self, number: int, verb: str, ref: Ref) -> None:
         """Die here if that is planned."""
         if self.dead:
             raise DeadError
-        if self._is_it(number):
-            if self.kill and self.kill.when == When.BEFORE:
+        if self.kill is not None and number == self.kill.write:
+            when = self.kill.when
+            self.note(f"{when.upper()} at write {number}: {verb} {ref.kind} {ref.name}", True)
+            if when == When.BEFORE:
                 self._die()
-            if self.kill and self.kill.when == When.DEPOSED:
+            if when == When.DEPOSED:
                 self.deposed = self.sprung = True
-            if self.kill and self.kill.when == When.FROZEN:
+            if when == When.FROZEN:
                 self.frozen = self.sprung = True
         if self.deposed:
             self.too_late.add(number)
@@ -104,13 +111,14 @@ class Trap(Hooks):
     def after(self, number: int, verb: str, ref: Ref) -> None:
         """Die here, or lose the answer, if that is planned."""
         self.writes.append((verb, ref))
+        self.note(f"write {number}: {verb} {ref.kind} {ref.name}", False)
         self.stale_writes += number in self.too_late
         if self.dead:
             raise DeadError
-        if self._is_it(number):
-            if self.kill and self.kill.when == When.AFTER:
+        if self.kill is not None and number == self.kill.write:
+            if self.kill.when == When.AFTER:
                 self._die()
-            if self.kill and self.kill.when == When.LOST:
+            if self.kill.when == When.LOST:
                 self.sprung = True
                 raise TransientError("the answer was lost")
 
@@ -119,9 +127,6 @@ class Trap(Hooks):
         if self.deposed:
             raise LeaseLostError("deposed")
         return 10.0
-
-    def _is_it(self, number: int) -> bool:
-        return self.kill is not None and number == self.kill.write
 
     def _die(self) -> None:
         self.dead = self.sprung = True
@@ -176,10 +181,11 @@ class Life:
         kill: Kill | None,
         clock: Clock,
         ask_router: AskRouter,
+        note: Note,
         is_laggard: bool = False,
     ) -> None:
         self.is_laggard = is_laggard
-        self.trap = Trap(kill)
+        self.trap = Trap(kill, note)
         self._mirror = mirror
         self._namespace = namespace
         self._client = ApiClient(_configuration(server))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from apiserver.server import ApiServer
 from crash.cluster import Cluster, Mirror
+from crash.diary import Diary, Entry
 from crash.life import Clock, Kill, Life, When
 from crash.recorder import Recorder, Snapshot
 from crash.scenario import Scenario, Stage
@@ -45,6 +46,7 @@ class Outcome:
     lives: int
     stale_writes: int
     sprung: bool
+    entries: tuple[Entry, ...]
     fault: str
     """What is wrong already without a comparison; empty if nothing is."""
 
@@ -103,13 +105,18 @@ async def play(
     """Play `scenario` in a namespace of its own; `kill` strikes the first operator."""
     namespace = f"crash-{next(_numbers)}"
     await theatre.cluster.create_namespace(namespace)
+    diary = Diary(theatre.mirror, namespace)
     recorder = Recorder(theatre.mirror, namespace)
     clock = Clock()
     routers = Routers(theatre.mirror, namespace, scenario.script.router_lag)
     kubelet = Kubelet(scenario.script, clock)
     controllers = Controllers(theatre.cluster, theatre.mirror, namespace, kubelet)
 
+    names = (f"operator {number}" for number in itertools.count(1))
+
     def start(one: Kill | None, is_laggard: bool) -> Life:
+        name = next(names) + (", late" if is_laggard else "")
+        diary.note(f"{name} starts")
         return Life(
             theatre.server,
             theatre.mirror,
@@ -117,6 +124,7 @@ async def play(
             kill=one,
             clock=clock,
             ask_router=routers.ask,
+            note=lambda text, is_kill: diary.note(f"{name}: {text}", is_kill),
             is_laggard=is_laggard,
         )
 
@@ -124,7 +132,9 @@ async def play(
     stage = Stage(theatre.cluster, theatre.mirror, namespace)
     try:
         give_up = time.monotonic() + patience
-        fault = await _until_over(stage, scenario, lives, recorder, controllers, give_up=give_up)
+        until = _Until(stage, scenario, lives, recorder, controllers, diary)
+        fault = await until.over(give_up)
+        diary.note(f"over: {fault or 'its goal is reached'}")
         snapshot, jobs = recorder.snapshot(), recorder.jobs()
         fault = fault or "; ".join(routers.overtaken[:2])
         if not fault and scenario.judge is not None:
@@ -133,6 +143,7 @@ async def play(
         await lives.end()
         await controllers.close()
         recorder.close()
+        diary.close()
         routers.close()
         # Ten thousand stories would not fit into etcd.
         kinds = {body["kind"] for body in theatre.mirror.all(namespace)}
@@ -149,46 +160,58 @@ async def play(
         lives=len(lives.all),
         stale_writes=sum(life.trap.stale_writes for life in lives.all),
         sprung=first.sprung or bool(kill and kill.when == When.TWINS),
+        entries=tuple(diary.entries),
         fault=fault,
     )
 
 
-async def _until_over(
-    stage: Stage,
-    scenario: Scenario,
-    lives: _Lives,
-    recorder: Recorder,
-    controllers: Controllers,
-    *,
-    give_up: float,
-) -> str:
-    moves = list(scenario.moves)
-    while time.monotonic() < give_up and recorder.quiet_for() < _STUCK:
-        await asyncio.sleep(_TICK)
-        stage.mirror.check()
-        if controllers.faults:
-            raise AssertionError("a stand-in failed") from controllers.faults[0]
-        await lives.replace_dead()
-        if moves and moves[0].when(stage):
-            await moves.pop(0).do(stage)
-        if any(life.trap.stale_writes for life in lives.all):
+@dataclass(frozen=True)
+class _Until:
+    """Lets a scenario happen until it is over."""
+
+    stage: Stage
+    scenario: Scenario
+    lives: _Lives
+    recorder: Recorder
+    controllers: Controllers
+    diary: Diary
+
+    async def over(self, give_up: float) -> str:
+        """Return what is wrong with the way that it went; empty if nothing is."""
+        stage, scenario, lives, recorder = self.stage, self.scenario, self.lives, self.recorder
+        moves = list(scenario.moves)
+        while time.monotonic() < give_up and recorder.quiet_for() < _STUCK:
+            await asyncio.sleep(_TICK)
+            stage.mirror.check()
+            if self.controllers.faults:
+                raise AssertionError("a stand-in failed") from self.controllers.faults[0]
+            await lives.replace_dead()
+            if moves and moves[0].when(stage):
+                self.diary.note(f"a person makes move {len(scenario.moves) - len(moves) + 1}")
+                await moves.pop(0).do(stage)
+            if fault := self._fault():
+                return fault
+
+            def is_over() -> bool:
+                resting = lives.are_idle() and self.controllers.is_idle()
+                calm = recorder.quiet_for() > lives.quiet
+                return resting and calm and not moves and scenario.goal(stage)
+
+            # On a busy machine the watches may be silent because they are late.
+            if is_over() and await stage.mirror.is_current(stage.namespace) and is_over():
+                if not lives.needs_audit:
+                    return ""
+                # The slowest router follows by then.
+                await asyncio.sleep(_ROUTERS * scenario.script.router_lag)
+                await lives.audit()
+        waiting = f"{len(moves)} moves to come" if moves else "its goal was not reached"
+        return f"never over: {waiting}"
+
+    def _fault(self) -> str:
+        if any(life.trap.stale_writes for life in self.lives.all):
             return "wrote after it had lost the Lease"
-        if raised := [text for life in lives.all for text in life.raised]:
+        if raised := [text for life in self.lives.all for text in life.raised]:
             return f"a look raised {raised[0]}"
-        if (busy := lives.most_writes()) > _TOO_MANY_WRITES:
+        if (busy := self.lives.most_writes()) > _TOO_MANY_WRITES:
             return f"does not come to rest: {busy} writes"
-
-        def is_over() -> bool:
-            resting = lives.are_idle() and controllers.is_idle()
-            calm = recorder.quiet_for() > lives.quiet
-            return resting and calm and not moves and scenario.goal(stage)
-
-        # On a busy machine the watches may be silent because they are late.
-        if is_over() and await stage.mirror.is_current(stage.namespace) and is_over():
-            if not lives.needs_audit:
-                return ""
-            # The slowest router follows by then.
-            await asyncio.sleep(_ROUTERS * scenario.script.router_lag)
-            await lives.audit()
-    waiting = f"{len(moves)} moves to come" if moves else "its goal was not reached"
-    return f"never over: {waiting}"
+        return ""

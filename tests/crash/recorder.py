@@ -129,11 +129,11 @@ def _decoded(data: Mapping[str, str]) -> dict[str, Any]:
     return {name: json.loads(base64.b64decode(text)) for name, text in data.items()}
 
 
-def difference(one: Snapshot, other: Snapshot) -> str:
-    """Return the first few places where two snapshots differ; empty if they do not."""
+def differences(one: Snapshot, other: Snapshot) -> list[str]:
+    """Return the places where two snapshots differ."""
     found: list[str] = []
     _compare("", one, other, found)
-    return "; ".join(found[:4])
+    return found
 
 
 def _compare(path: str, one: Any, other: Any, found: list[str]) -> None:

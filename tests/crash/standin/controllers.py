@@ -13,7 +13,7 @@ from typing import Any
 
 from crash.cluster import Cluster, Mirror
 from crash.standin.deployments import Kubelet, sync_deployment, sync_slices
-from crash.standin.garbage import orphans
+from crash.standin.garbage import collect, orphans
 from crash.standin.jobs import carry_out_job, step_of
 
 LABEL_RUN = "comal.dev/training-run"
@@ -30,6 +30,7 @@ class Controllers:
         self._tasks: set[asyncio.Task[None]] = set()
         self._syncing: dict[str, bool] = {}
         self._gone: set[str] = set()
+        self._doomed: set[str] = set()
         self._attempts: dict[tuple[str, str], int] = {}
         self._unlisten = mirror.listen(namespace, self._hear)
         self.faults: list[BaseException] = []
@@ -53,7 +54,9 @@ class Controllers:
             [body] if event["type"] != "DELETED" else self._mirror.all(self._namespace), self._gone
         )
         for orphan in lost:
-            self._spawn(self._cluster.delete(orphan))
+            if orphan["metadata"]["uid"] not in self._doomed:
+                self._doomed.add(orphan["metadata"]["uid"])
+                self._spawn(self._collect(orphan))
         if event["type"] == "ADDED" and kind == "Job":
             self._start_job(body)
         if event["type"] == "ADDED" and kind == "PersistentVolumeClaim":
@@ -66,6 +69,10 @@ class Controllers:
         # Its own slices too: one that was made late must still get the endpoints of now.
         if kind in ("Pod", "Service", "EndpointSlice"):
             self._sync_soon("EndpointSlice", self._sync_slices())
+
+    async def _collect(self, orphan: Mapping[str, Any]) -> None:
+        await collect(self._cluster, orphan)
+        self._doomed.discard(orphan["metadata"]["uid"])
 
     def _start_job(self, job: dict[str, Any]) -> None:
         key = (job["metadata"]["labels"][LABEL_RUN], step_of(job))
