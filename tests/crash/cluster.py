@@ -62,8 +62,10 @@ class Cluster:
         return await self._send("GET", RESOURCES[kind].path(namespace, name), accepted=(404,))
 
     async def merge(self, body: Mapping[str, Any], change: Body, subresource: str = "") -> None:
-        """Merge-patch the object, if it is still there."""
+        """Merge-patch exactly this object, if it is still there."""
         meta = body["metadata"]
+        # What is meant for the old one must not reach another of the same name.
+        change = {**change, "metadata": {**change.get("metadata", {}), "uid": meta["uid"]}}
         path = RESOURCES[body["kind"]].path(meta["namespace"], meta["name"], subresource)
         await self._send("PATCH", path, change, "application/merge-patch+json", accepted=(404, 409))
 

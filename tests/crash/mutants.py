@@ -106,6 +106,10 @@ async def _apply_to_strangers(deeds: Deeds, view: View, action: Apply) -> View:
     return view
 
 
+async def _believe(_: Gateway, __: Manifest) -> None:
+    """Take whatever has the name for ours."""
+
+
 def _count(model: str, _: Any, versions: list[Manifest]) -> int:
     return 1 + sum(bool(one["spec"]["model"] == model) for one in versions)
 
@@ -168,6 +172,12 @@ MUTANTS = (
         name="strangers are adopted",
         plant=_replace(Deeds, "_apply", _apply_to_strangers),
         scenarios=("name is taken",),
+    ),
+    Mutant(
+        name="keys of one who is gone are kept",
+        quick=True,
+        plant=_replace(Gateway, "check_controller", _believe),
+        scenarios=("endpoint deleted midway",),
     ),
     Mutant(
         name="writes on what the cache says",

@@ -74,8 +74,12 @@ class Deeds:
         return view.without(Ref.of(manifest)) if found is None else self._met(view, found)
 
     async def _create_credentials(self, view: View, action: CreateCredentials) -> View:
-        await self._gateway.create(await with_credentials(action))
-        # Made now or there already: which of the two cannot be told, and need not be.
+        body = await with_credentials(action)
+        if await self._gateway.create(body) is None:
+            # Ours from before a crash, or of a namesake who is gone: then it goes too.
+            await self._gateway.check_controller(action.manifest)
+            # It may have gone between the two.
+            await self._gateway.create(body)
         return view.with_object(action.manifest)
 
     async def _apply(self, view: View, action: Apply) -> View:

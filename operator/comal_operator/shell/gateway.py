@@ -8,7 +8,7 @@ from comal_operator.core.names import FIELD_MANAGER
 from comal_operator.core.plan import Delete, Manifest, Ref, WriteStatus
 from comal_operator.shell.api import DEADLINE, Api, Call
 from comal_operator.shell.bucket import Bucket
-from comal_operator.shell.faults import ConflictError, MissingError
+from comal_operator.shell.faults import ConflictError, MissingError, RefusedError
 from comal_operator.shell.hooks import Hooks
 from comal_operator.shell.resources import OPTIONAL, RESOURCES
 from comal_operator.shell.slim import slim
@@ -132,6 +132,21 @@ class Gateway:
             body["metadata"] = {**manifest["metadata"], "uid": uid}
         query = (("fieldManager", manager), ("force", "true"))
         return await self._write("patch", ref, query=query, body=body)
+
+    async def check_controller(self, manifest: Manifest) -> None:
+        """Raise RefusedError if the object by that name has another controller than `manifest`.
+
+        For what we may not read: no object can have two, and a dry run says so.
+        """
+        ref, meta = Ref.of(manifest), manifest["metadata"]
+        kept = {key: meta[key] for key in ("name", "namespace", "ownerReferences")}
+        body = {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": kept}
+        try:
+            await self._write("patch", ref, query=(*_FORCED, ("dryRun", "All")), body=body)
+        except RefusedError as refusal:
+            raise RefusedError(
+                "it belongs to somebody else: delete it, or wait until it goes with its owner"
+            ) from refusal
 
     async def apply_status(self, action: WriteStatus) -> Manifest:
         """Server-side apply of the status of exactly the object that was judged."""

@@ -64,7 +64,7 @@ class Controllers:
         if kind == "PersistentVolumeClaim" and body["metadata"].get("deletionTimestamp"):
             # The protection of claims that are in use; ours never are.
             self._spawn(self._cluster.merge(body, {"metadata": {"finalizers": None}}))
-        if kind in ("Deployment", "Pod", "Service"):
+        if kind in ("Deployment", "Pod", "Service", "Secret"):
             self._sync_soon("Deployment", self._sync_deployments())
         # Its own slices too: one that was made late must still get the endpoints of now.
         if kind in ("Pod", "Service", "EndpointSlice"):

@@ -65,18 +65,23 @@ async def sync_deployment(
         if _is_controlled_by(pod, meta["uid"])
     }
     for name in sorted(wanted - pods.keys()):
-        await _make_pod(cluster, deployment, name, kubelet)
+        await cluster.create(_pod(deployment, name, number))
+    for name in sorted(wanted & pods.keys()):
+        if not _has_started(pods[name]) and _has_secrets(mirror, pods[name]):
+            await _start(cluster, pods[name], is_ready=kubelet.becomes_ready(deployment))
+    ready = {name for name, pod in pods.items() if _is_ready(pod)}
     for name in sorted(pods.keys() - wanted):
-        await cluster.delete(pods[name])
-    ready = spec["replicas"] if kubelet.becomes_ready(deployment) else 0
-    status = _status(deployment, ready, kubelet.now())
+        # No old one goes before the new ones answer.
+        if f"{meta['name']}-{number}-" in name or wanted <= ready:
+            await cluster.delete(pods[name])
+    status = _status(deployment, min(len(ready), spec["replicas"]), kubelet.now())
     if status != {key: (deployment.get("status") or {}).get(key) for key in status}:
         await cluster.merge(deployment, {"status": status}, "status")
 
 
-async def _make_pod(cluster: Cluster, deployment: Body, name: str, kubelet: Kubelet) -> None:
+def _pod(deployment: Body, name: str, number: int) -> Body:
     template, meta = deployment["spec"]["template"], deployment["metadata"]
-    body = {
+    return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
@@ -84,38 +89,53 @@ async def _make_pod(cluster: Cluster, deployment: Body, name: str, kubelet: Kube
             "namespace": meta["namespace"],
             "labels": {
                 **(template["metadata"].get("labels") or {}),
-                "pod-template-hash": str(kubelet.templates.number(deployment)),
+                "pod-template-hash": str(number),
             },
             "annotations": template["metadata"].get("annotations") or {},
             "ownerReferences": [controlled_by(deployment)],
         },
         "spec": template["spec"],
     }
-    pod = await cluster.create(body)
-    if pod is None:
-        return
-    ready = kubelet.becomes_ready(deployment)
+
+
+def _has_started(pod: Body) -> bool:
+    return bool((pod.get("status") or {}).get("podIP"))
+
+
+def _has_secrets(mirror: Mirror, pod: Body) -> bool:
+    """Return whether all Secrets are there that the Pod mounts: a kubelet waits for them."""
+    mounts = [one["secret"] for one in pod["spec"].get("volumes") or () if "secret" in one]
+    namespace = pod["metadata"]["namespace"]
+    return all(mirror.get("Secret", namespace, one["secretName"]) for one in mounts)
+
+
+async def _start(cluster: Cluster, pod: Body, *, is_ready: bool) -> None:
     containers = [
         {
             "name": container["name"],
             "image": container["image"],
             "imageID": "",
-            "ready": ready,
+            "ready": is_ready,
             "restartCount": 0,
             "state": {"running": {"startedAt": _NOW}},
         }
-        for container in template["spec"]["containers"]
+        for container in pod["spec"]["containers"]
     ]
-    address = _address(name)
+    address = _address(pod["metadata"]["name"])
     status = {
         "phase": "Running",
         "podIP": address,
         "podIPs": [{"ip": address}],
         "startTime": _NOW,
-        "conditions": [{"type": "Ready", "status": str(ready), "lastTransitionTime": _NOW}],
+        "conditions": [{"type": "Ready", "status": str(is_ready), "lastTransitionTime": _NOW}],
         "containerStatuses": containers,
     }
     await cluster.merge(pod, {"status": status}, "status")
+
+
+def _is_ready(pod: Body) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def _address(pod: str) -> str:
@@ -196,10 +216,7 @@ def _target(port: Mapping[str, Any]) -> int:
 
 
 def _endpoint(pod: Body) -> Body:
-    ready = any(
-        one["type"] == "Ready" and one["status"] == "True"
-        for one in pod["status"].get("conditions") or ()
-    )
+    ready = _is_ready(pod)
     name = pod["metadata"]["name"]
     reference = {"kind": "Pod", "name": name, "namespace": pod["metadata"]["namespace"]}
     return {

@@ -9,7 +9,7 @@ from typing import Any
 from crash.cluster import Cluster
 
 # The real one keeps no order. Secrets last is the worst: the operator cannot see whose they are.
-_SECRETS_LATER = 0.3
+_SECRETS_LATER = 1.5
 
 
 def orphans(bodies: Iterable[Mapping[str, Any]], gone: set[str]) -> list[Mapping[str, Any]]:

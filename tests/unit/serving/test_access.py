@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from comal_operator.core.plan import CreateCredentials, Credentials
@@ -39,6 +40,20 @@ def test_keys_are_made_once_and_mounted_by_default() -> None:
     world.edit(replicas=3)
     world.settle()
     assert world.key_secrets == ["diabetes-keys"]
+
+
+def test_keys_that_belong_to_one_who_is_gone_are_made_when_they_went() -> None:
+    """A namesake was deleted a moment ago; no watch tells when its Secret goes."""
+    world = ServingWorld(refusals={("Secret", "diabetes-keys"): "it belongs to somebody else"})
+    world.add(an_endpoint(access=KEYS), a_version(1))
+    assert world.settle().requeue_after == timedelta(seconds=5)
+    assert world.key_secrets == []
+    assert world.condition("Ready")["reason"] == "ChildRefused"
+    assert "belongs to somebody else" in world.condition("Ready")["message"]
+    world.refusals.clear()
+    world.settle()
+    assert world.key_secrets == ["diabetes-keys"]
+    assert world.condition("Ready")["reason"] == "Serving"
 
 
 def test_given_keys_are_mounted_and_none_are_made() -> None:

@@ -21,6 +21,7 @@ _SOON = timedelta(milliseconds=10)
 _EACH_SECOND = timedelta(seconds=1)
 _QUICK = timedelta(milliseconds=250)
 _UNHURRIED = timedelta(seconds=5)
+_KEYS_AGAIN = timedelta(seconds=5)
 
 
 def plan_model_deployment(mdep: Manifest, seen: Seen, *, now: datetime, settings: Settings) -> Plan:
@@ -64,6 +65,7 @@ def _again(looked: Looked, upkeep: Upkeep, now: datetime) -> timedelta | None:
     """Return when to look again without being woken."""
     moment = next_moment(looked.memory, looked.sight)
     times = [] if moment is None else [max(moment - now, _SOON)]
+    times += [_KEYS_AGAIN] if upkeep.lacks_keys else []
     if _must_ask(looked, now) and (looked.routers.ready or looked.routers.leaving):
         times.append(_watch(looked) or looked.patience(now))
     elif upkeep.behind:

@@ -25,7 +25,6 @@ from comal_operator.core.serving.listeners import (
 from comal_operator.core.serving.pods import service_account_name, spread
 from comal_operator.core.serving.router_secrets import (
     KEYS_ANNOTATION,
-    keys_secret_name,
     mounted,
 )
 
@@ -79,13 +78,15 @@ def router_deployment(
     routing: Routing,
     config: RouterConfig,
     settings: Settings,
+    *,
+    keys: str,
 ) -> Manifest:
     """Return the routers; its own metadata says what was written that we do not see."""
     metadata = child_metadata(mdep, router_name(mdep), serving_labels(mdep, ROUTER))
     metadata["annotations"] = {
         CONFIG_ANNOTATION: config.version,
         TRAFFIC_ANNOTATION: traffic_text(routing.traffic, config.version),
-        KEYS_ANNOTATION: keys_secret_name(mdep, spec.access) or "",
+        KEYS_ANNOTATION: keys,
     }
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     template = {

@@ -53,6 +53,7 @@ from comal_operator.core.serving.router import (
 from comal_operator.core.serving.router_secrets import (
     KEYS_ANNOTATION,
     keys_secret,
+    keys_secret_name,
     makes_keys,
 )
 from comal_operator.core.serving.routing import routing_of
@@ -187,6 +188,7 @@ class Upkeep:
             self.routing,
             self._config,
             self.settings,
+            keys="" if self.lacks_keys else keys_secret_name(looked.mdep, looked.spec.access) or "",
         )
 
     @cached_property
@@ -198,10 +200,15 @@ class Upkeep:
         wanted = keys_secret(self.looked.mdep)
         there = (self._there(self._router) or {}).get("metadata", {}).get("annotations") or {}
         is_made = there.get(KEYS_ANNOTATION) == wanted["metadata"]["name"]
-        key = ("Secret", wanted["metadata"]["name"])
         if not makes_keys(self.looked.spec.access) or is_made or self._there(wanted):
             return ()
-        return () if key in self.seen.refusals else (CreateCredentials(wanted, Credentials.KEYS),)
+        return () if self.lacks_keys else (CreateCredentials(wanted, Credentials.KEYS),)
+
+    @property
+    def lacks_keys(self) -> bool:
+        """Return whether the keys' Secret could not be made: no watch tells when it can be."""
+        name = keys_secret(self.looked.mdep)["metadata"]["name"]
+        return makes_keys(self.looked.spec.access) and ("Secret", name) in self.seen.refusals
 
     def _routers(self) -> tuple[Action, ...]:
         """Return the Secret and then the Deployment that says what is in the Secret."""
