@@ -100,7 +100,7 @@ def score(kubectl: Kubectl, image: str, url: str, body: str, *, key: str = "") -
         "try:\n a=urllib.request.urlopen(r,timeout=20);print(a.status);print(a.read().decode())\n"
         "except urllib.error.HTTPError as e:\n print(e.code);print(e.read().decode())\n"
     )
-    deployment = f"deployment/{_caller(kubectl, image)}"
+    deployment = f"deployment/{a_caller(kubectl, image)}"
     text = kubectl.run(
         *("exec", "-i", deployment, "--", "python3", "-c", program, url, *([key] if key else ())),
         stdin=body,
@@ -118,11 +118,11 @@ def picture(kubectl: Kubectl, image: str, label: str) -> str:
         "found=[p for p in crops(60,96)['test'] if p.label==sys.argv[1]]\n"
         "print(base64.b64encode(found[-1].content).decode())\n"
     )
-    deployment = f"deployment/{_caller(kubectl, image, 'painter')}"
+    deployment = f"deployment/{a_caller(kubectl, image, 'painter')}"
     return kubectl.run("exec", deployment, "--", "python3", "-c", program, label).strip()
 
 
-def _caller(kubectl: Kubectl, image: str, name: str = "caller") -> str:
+def a_caller(kubectl: Kubectl, image: str, name: str = "caller") -> str:
     """Return the name of a Deployment to exec into; made once a namespace."""
     if kubectl.find("deployment", name) is None:
         kubectl.apply(_caller_manifest(name, image))

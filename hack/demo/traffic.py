@@ -105,18 +105,25 @@ def start_traffic(
     body: str | Sequence[str],
     rate: float = 20,
     keys: str | None = None,
+    slot: str = "primary",
+    trusted: str = "",
 ) -> Traffic:
     """Start callers of `url` in the cluster, with a key from the Secret `keys`.
 
-    They send one body, or several in turn. Returns when they have begun.
+    They send one body, or several in turn; by https they believe the certificates `trusted`.
+    Returns when they have begun.
     """
     bodies = [body] if isinstance(body, str) else list(body)
     environment = {
         "TARGET_URL": url,
         "TARGET_BODIES": json.dumps(bodies),
         "REQUESTS_PER_SECOND": str(rate),
+        "TRUSTED": trusted,
     }
-    kubectl.apply(*_manifests(name, image=image, environment=environment, keys=keys))
+    plain = [{"name": key, "value": value} for key, value in environment.items()]
+    reference = {"secretKeyRef": {"name": keys, "key": slot}}
+    secret = [{"name": "TARGET_KEY", "valueFrom": reference}] if keys else []
+    kubectl.apply(*_manifests(name, image, [*plain, *secret]))
     traffic = Traffic(kubectl, name)
 
     def ready() -> bool | None:
@@ -127,18 +134,14 @@ def start_traffic(
     return traffic
 
 
-def _manifests(
-    name: str, *, image: str, environment: Mapping[str, str], keys: str | None
-) -> tuple[Manifest, ...]:
+def _manifests(name: str, image: str, env: list[Manifest]) -> tuple[Manifest, ...]:
     metadata: dict[str, Any] = {"name": name, "labels": {"app": name}}
     script = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
-    reference = {"secretKeyRef": {"name": keys, "key": "primary"}}
-    key = [{"name": "TARGET_KEY", "valueFrom": reference}] if keys else []
     container = {
         "name": "callers",
         "image": image,
         "command": ["python3", "-u", f"/script/{CLIENT.name}"],
-        "env": [*({"name": key, "value": value} for key, value in environment.items()), *key],
+        "env": env,
         "volumeMounts": [
             {"name": "script", "mountPath": "/script"},
             {"name": "records", "mountPath": str(Path(RECORDS).parent)},

@@ -155,6 +155,16 @@ WRONG_SERVING = [
         id="keys that nobody needs",
     ),
     pytest.param(
+        endpoint(access={"ipAllow": ["10.1.2.3"]}),
+        ("spec.access.ipAllow[0]", "must be a network such as 10.0.0.0/8"),
+        id="an address for a network",
+    ),
+    pytest.param(
+        endpoint(access={"proxies": ["10.0.0.0/8"]}),
+        ("spec.access", "say in ipAllow who may call"),
+        id="proxies for nothing",
+    ),
+    pytest.param(
         endpoint(access={"auth": "JWT"}), ("spec.access.auth", "Keys"), id="a way in that is none"
     ),
     pytest.param(

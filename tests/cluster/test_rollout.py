@@ -2,63 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
-from cluster_words import a_deployment, a_run, a_step, condition, wait_condition
+from cluster_words import a_deployment, condition, wait_condition
 from demo.kubectl import Kubectl, Manifest, wait_for
 from demo.traffic import start_traffic
+from table_model import GOOD, POISON, make
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-# Version 1 has an answer for numbers above one; version 2 reads beyond its table there and fails.
-MODEL = """
-import json, os, pathlib
-import onnx
-from onnx import TensorProto as T, helper as h
-
-rows = int(os.environ["COMAL_PARAM_ROWS"])
-folder = pathlib.Path(os.environ["COMAL_MODEL_DIR"])
-folder.mkdir(parents=True, exist_ok=True)
-values = [
-    h.make_tensor("table", T.FLOAT, [rows, 1], [float(n) for n in range(rows)]),
-    h.make_tensor("zero", T.INT64, [1], [0]),
-    h.make_tensor("one", T.FLOAT, [], [1.0]),
-    h.make_tensor("axes", T.INT64, [1], [1]),
-]
-nodes = [
-    h.make_node("Gather", ["x", "zero"], ["first"], axis=1),
-    h.make_node("Greater", ["first", "one"], ["big"]),
-    h.make_node("Squeeze", ["big", "axes"], ["flat"]),
-    h.make_node("Cast", ["flat"], ["index"], to=T.INT64),
-    h.make_node("Gather", ["table", "index"], ["y"], axis=0),
-]
-x = h.make_tensor_value_info("x", T.FLOAT, ["n", 2])
-y = h.make_tensor_value_info("y", T.FLOAT, ["n", 1])
-graph = h.make_graph(nodes, "graph", [x], [y], values)
-onnx.save(
-    h.make_model(graph, opset_imports=[h.make_opsetid("", 18)], ir_version=9),
-    folder / "model.onnx",
-)
-tensors = {
-    "inputs": [{"name": "x", "dtype": "float32", "shape": [-1, 2]}],
-    "outputs": [{"name": "y", "dtype": "float32", "shape": [-1, 1]}],
-}
-card = {"format": "onnx", "file": "model.onnx", "contract": "data-matrix", "signature": tensors}
-(folder / "model.yaml").write_text(json.dumps(card))
-pathlib.Path(os.environ["COMAL_METRICS_FILE"]).write_text('{"rows": %d}' % rows)
-"""
-GOOD, POISON = json.dumps({"data": [[0.5, 1.0]]}), json.dumps({"data": [[5.0, 1.0]]})
 SMOKE = {"body": GOOD, "expect": {"json": '{"result": [0]}'}, "retries": 5}
-
-
-def make(kubectl: Kubectl, name: str, rows: int) -> None:
-    step = a_step("train", command=["python", "-c", MODEL])
-    run = a_run(name, step, parameters={"rows": str(rows)}, register={"model": "table"})
-    kubectl.apply(run)
-    wait_condition(kubectl, "trun", name, ("Complete", "True"), seconds=240)
 
 
 def endpoint(version: str, *steps: dict[str, Any], **more: Any) -> Manifest:

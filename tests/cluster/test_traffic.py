@@ -1,110 +1,158 @@
-"""Calls to an endpoint: keys that change under load, headers that choose, one line a request."""
+"""Calls to an endpoint: keys and a certificate that change under load, one line a request."""
 
 from __future__ import annotations
 
-import base64
 import json
+import os
+import re
 import secrets
-from collections.abc import Mapping
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cluster_words import a_deployment, a_run, a_step, score, wait_condition
-from demo.kubectl import Kubectl, wait_for
+from callers import Callers, bearer
+from cluster_words import a_deployment, key_of, wait_condition
+from demo.kubectl import Kubectl, Manifest, wait_for
+from demo.traffic import start_traffic
+from router.certificates import certificate
+from table_model import GOOD, make
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-ROW = json.dumps({"data": [[0.03, 0.05, 0.06, 0.02, -0.04, -0.03, -0.04, -0.002, 0.02, -0.02]]})
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-# Calls with each line of the first argument as headers, on connections of their own; prints
-# [code, headers, body] for each.
-CALLS = (
-    "import json,sys,urllib.request,urllib.error\n"
-    "for h in json.loads(sys.argv[2]):\n"
-    " r=urllib.request.Request(sys.argv[1],sys.argv[3].encode(),h)\n"
-    " try:\n  a=urllib.request.urlopen(r,timeout=20)\n"
-    " except urllib.error.HTTPError as e:\n  a=e\n"
-    " print(json.dumps([a.status,dict(a.headers),a.read().decode()]))\n"
-)
+PLUGIN = Path(__file__).resolve().parents[2] / ".venv" / "bin" / "kubectl-comal"
+ROUTERS = ("-l", "app.kubernetes.io/component=router")
+# As many connections as make it sure that both routers were asked.
+MANY = 8
 
 
-def call(kubectl: Kubectl, url: str, *headers: Mapping[str, str]) -> list[tuple[int, str]]:
-    """Return code and body of one POST for each of `headers`."""
-    typed = [{"content-type": "application/json", **one} for one in headers]
-    words = ("python3", "-c", CALLS, url, json.dumps(typed), ROW)
-    told = kubectl.run("exec", "deployment/caller", "--", *words, timeout=120)
-    return [(one[0], one[2]) for one in map(json.loads, told.splitlines())]
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {key}"}
-
-
-def keys_of(kubectl: Kubectl, name: str) -> dict[str, str]:
-    found = kubectl.find("secret", name)
-    assert found is not None
-    return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
-
-
-def logged(kubectl: Kubectl) -> list[dict[str, str]]:
-    """Return the access log of all routers."""
-    text = kubectl.run(
-        *("logs", "-l", "app.kubernetes.io/component=router", "--tail=-1", "--prefix=false")
+def write_certificate(kubectl: Kubectl, made: dict[str, str]) -> None:
+    """Write the Secret as cert-manager does, which keeps the issuer's certificate beside it."""
+    secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls"}
+    kubectl.apply(
+        {
+            **secret,
+            "metadata": {"name": "cert"},
+            "stringData": {**made, "ca.crt": made["tls.crt"]},
+        }
     )
+
+
+def change_key(kubectl: Kubectl, found: Manifest, slot: str) -> str:
+    fresh = secrets.token_hex(24)
+    changed = json.dumps({"stringData": {slot: fresh}})
+    kubectl.run("patch", "secret", found["status"]["keysSecret"], "-p", changed)
+    return fresh
+
+
+def hurry(kubectl: Kubectl) -> None:
+    """Let the kubelet look at the routers' Secrets now rather than within a minute."""
+    kubectl.run("annotate", "pod", *ROUTERS, "--overwrite", f"look={secrets.token_hex(4)}")
+
+
+def logged(kubectl: Kubectl) -> list[dict[str, Any]]:
+    """Return the access log of all routers."""
+    text = kubectl.run("logs", *ROUTERS, "--tail=-1", "--prefix=false")
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
-def traced_line(kubectl: Kubectl) -> dict[str, str] | None:
-    """Return the log's line of the request with our trace; Envoy writes every few seconds."""
-    return next((one for one in logged(kubectl) if TRACE in (one["traceparent"] or "")), None)
+def line_of(kubectl: Kubectl, request: str) -> dict[str, Any]:
+    """Return the line of the request with that id; Envoy writes every few seconds."""
+
+    def look() -> dict[str, Any] | None:
+        return next((one for one in logged(kubectl) if one["requestId"] == request), None)
+
+    return wait_for(f"the line of {request}", look, seconds=30)
 
 
-def test_an_endpoint_with_keys(kubectl: Kubectl, images: dict[str, str]) -> None:
-    kubectl.apply(
-        a_run(
-            "first",
-            a_step("train", args=["diabetes", "train"]),
-            a_step("evaluate", args=["diabetes", "evaluate"]),
-            parameters={"alpha": "0.5"},
-            register={"model": "diabetes"},
-        )
+def by_plugin(kubectl: Kubectl) -> subprocess.CompletedProcess[str]:
+    """Score as a person does with kubectl comal."""
+    return subprocess.run(
+        [PLUGIN, "invoke", "locked", "-f", "-", "-n", kubectl.namespace],
+        env={**os.environ, "KUBECONFIG": str(kubectl.kubeconfig)},
+        input=GOOD,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
-    rule = {"header": {"name": "x-api-version", "value": "blue"}, "to": "Stable"}
-    endpoint = a_deployment(
-        "locked",
-        model={"name": "diabetes", "trainingRun": "first"},
-        access={},
-        traffic={"rules": [rule]},
+
+
+def test_keys_and_certificate_change_under_load(
+    kubectl: Kubectl, images: dict[str, str], tmp_path: Path
+) -> None:
+    host = f"locked.{kubectl.namespace}.svc"
+    old, new = certificate(tmp_path / "old", host), certificate(tmp_path / "new", host)
+    both = old["tls.crt"] + new["tls.crt"]
+    write_certificate(kubectl, old)
+    make(kubectl, "first", 2)
+    model = {"name": "table", "version": "1"}
+    kubectl.apply(a_deployment("locked", model=model, access={"tls": {"secretName": "cert"}}))
+    found = wait_condition(kubectl, "mdep", "locked", ("Ready", "True"), seconds=240)
+    callers = Callers(kubectl, images["scorer"], found["status"]["url"], GOOD)
+    assert callers.url == f"https://{host}/score"
+
+    first, second = (bearer(key_of(kubectl, found, one)) for one in ("primary", "secondary"))
+    nobody, stranger, *known = callers.call({}, bearer("x" * 43), first, second, trusted=both)
+    assert [one.status for one in known] == [200, 200]
+    for one in (nobody, stranger):
+        assert one.status == 401
+        assert one.headers["www-authenticate"] == "Bearer"
+        assert json.loads(one.body)["error"]["code"] == "no-key"
+    assert by_plugin(kubectl).returncode == 0, by_plugin(kubectl).stderr
+
+    facts = {"image": images["scorer"], "url": callers.url, "body": GOOD, "trusted": both}
+    keys = found["status"]["keysSecret"]
+    early = start_traffic(kubectl, "early", rate=40, keys=keys, **facts)
+    third = bearer(change_key(kubectl, found, "secondary"))
+    write_certificate(kubectl, new)
+    hurry(kubectl)
+    wait_for(
+        "both routers follow the new key and the certificate",
+        lambda: set(callers.codes(*[third] * MANY, trusted=new["tls.crt"])) == {200} or None,
     )
-    kubectl.apply(endpoint)
-    wait_condition(kubectl, "trun", "first", ("Complete", "True"), seconds=400)
-    found = wait_condition(kubectl, "mdep", "locked", ("Ready", "True"), seconds=300)
-    url, name = found["status"]["url"], found["status"]["keysSecret"]
-    assert score(kubectl, images["scorer"], url, ROW)[0] == 401
+    assert callers.codes(second, third, first, trusted=both) == [401, 200, 200]
+    late = start_traffic(kubectl, "late", rate=40, keys=keys, slot="secondary", **facts)
+    first_half = early.stop()
+    change_key(kubectl, found, "primary")
+    hurry(kubectl)
+    wait_for(
+        "both routers refuse the old key",
+        lambda: set(callers.codes(*[first] * MANY, trusted=both)) == {401} or None,
+    )
+    for totals in (first_half, late.stop()):
+        assert totals.lost == 0, totals.failures
+        assert totals.answered > 100
 
-    keys = keys_of(kubectl, name)
-    first, second = bearer(keys["primary"]), bearer(keys["secondary"])
-    answers = call(kubectl, url, {}, bearer("x" * 43), first, second)
-    assert [code for code, _ in answers] == [401, 401, 200, 200]
 
-    service = url.removesuffix("/score") + "/api/v1/service/locked/score"
-    traced = {**first, "traceparent": f"00-{TRACE}-00f067aa0ba902b7-00", "x-api-version": "blue"}
-    assert [code for code, _ in call(kubectl, service, traced)] == [200]
-    line = wait_for("the line of that request", lambda: traced_line(kubectl), seconds=30)
-    assert line["modelVersion"] == "diabetes-v1"
+def test_one_line_and_one_trace_for_each_request(kubectl: Kubectl, images: dict[str, str]) -> None:
+    make(kubectl, "first", 2)
+    kubectl.apply(a_deployment("open", model={"name": "table", "version": "1"}, access={}))
+    found = wait_condition(kubectl, "mdep", "open", ("Ready", "True"), seconds=240)
+    key = key_of(kubectl, found)
+    callers = Callers(kubectl, images["scorer"], found["status"]["url"], GOOD)
+    trace = f"00-{TRACE}-00f067aa0ba902b7-00"
+    traced = {**bearer(key), "x-request-id": "traced", "traceparent": trace}
+    path = "/api/v1/service/open/score?secret=1"
+    [answer] = callers.call(traced, path=path)
+    assert answer.status == 200
+    assert answer.headers["x-request-id"] == "traced"
+    line = line_of(kubectl, "traced")
+    assert line["traceparent"] == trace, "passed on as it came"
+    assert (line["method"], line["path"], line["code"]) == ("POST", "/score", 200)
     assert line["revision"] == found["status"]["stable"]["revision"]
-    assert line["path"] == "/score"
-    assert keys["primary"] not in json.dumps(logged(kubectl))
+    assert (line["modelVersion"], line["endpoint"]) == ("table-v1", "open")
+    assert float(line["durationMs"]) >= 0
 
-    fresh = secrets.token_hex(24)
-    changed = json.dumps({"stringData": {"secondary": fresh}})
-    kubectl.run("patch", "secret", name, "-p", changed)
-    codes: set[int] = set()
-
-    def is_followed() -> bool:
-        told = [code for code, _ in call(kubectl, url, first, first, bearer(fresh), second)]
-        codes.update(told[:2])
-        return told[2:] == [200, 401]
-
-    wait_for("both routers follow the new key", is_followed, seconds=180)
-    assert codes == {200}, "who has the other key notices nothing"
+    plain, stranger = callers.call({**bearer(key), "x-request-id": "plain"}, bearer("x" * 43))
+    assert (plain.status, stranger.status) == (200, 401)
+    made = line_of(kubectl, "plain")["traceparent"]
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", made), made
+    told = kubectl.run("logs", "-l", "app.kubernetes.io/component=scorer", "--tail=-1")
+    for word in (TRACE, made):
+        assert word in told, "the scorer's line has it too"
+    everything = json.dumps([logged(kubectl), told, kubectl.find("mdep", "open")])
+    for word in (key, "x" * 43, "secret=1"):
+        assert word not in everything

@@ -105,12 +105,20 @@ class Router:
             connection.close()
 
     def ask(
-        self, headers: Mapping[str, str] | None = None, path: str = "/score", body: bytes = b"{}"
+        self,
+        headers: Mapping[str, str] | None = None,
+        path: str = "/score",
+        body: bytes = b"{}",
+        *,
+        method: str = "POST",
+        caller: str = "127.0.0.1",
     ) -> Answer:
-        """Return what one caller on a connection of its own is told."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.places.scoring_port, timeout=60)
+        """Return what one caller, at that address, on a connection of its own is told."""
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.places.scoring_port, timeout=60, source_address=(caller, 0)
+        )
         try:
-            connection.request("POST", path, body, dict(headers or {}))
+            connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
             told = {name.lower(): value for name, value in answer.getheaders()}
             return Answer(answer.status, answer.read().decode(), told)

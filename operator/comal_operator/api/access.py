@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
-from comal_operator.api.meta import ApiType, ForeignName, rule, rules
+from comal_operator.api.meta import UNIQUE, ApiType, ForeignName, Network, rule, rules
 
 
 def access_rules() -> list[tuple[str, str]]:
@@ -45,7 +45,13 @@ class Access(ApiType):
             rule(
                 "!has(self.keys) || self.auth == 'Keys'",
                 "access.keys goes with auth: Keys: remove keys, or ask for them by auth: Keys",
-            )
+            ),
+            rule(
+                "!has(self.proxies) || self.proxies.size() == 0"
+                " || (has(self.ipAllow) && self.ipAllow.size() > 0)",
+                "access.proxies says whose X-Forwarded-For access.ipAllow believes:"
+                " remove proxies, or say in ipAllow who may call",
+            ),
         )
     )
 
@@ -55,5 +61,14 @@ class Access(ApiType):
     """
     keys: Keys | None = None
     """Where the keys come from."""
+    ip_allow: Annotated[tuple[Network, ...], Field(max_length=64, json_schema_extra=UNIQUE)] = ()
+    """Networks that callers come from, such as 10.1.0.0/16 or 10.1.2.3/32; all others are refused
+    with 403. Everybody may come when left out. Beside the keys, not instead of them.
+    """
+    proxies: Annotated[tuple[Network, ...], Field(max_length=16, json_schema_extra=UNIQUE)] = ()
+    """Networks of Gateways, ingress controllers and the like in front of the routers. For calls
+    that they pass on, ipAllow looks at the last address in X-Forwarded-For; from anybody else that
+    header is believed nothing.
+    """
     tls: Tls | None = None
     """Serve https, on port 443 of the Service, and nothing else."""

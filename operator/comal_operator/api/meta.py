@@ -140,6 +140,18 @@ ForeignName = Annotated[
         ),
     ),
 ]
+Network = Annotated[
+    str,
+    Field(
+        max_length=43,
+        json_schema_extra=rules(
+            rule(
+                "isCIDR(self) && cidr(self).masked() == cidr(self)",
+                "must be a network such as 10.0.0.0/8, with no address bits after its mask",
+            )
+        ),
+    ),
+]
 Image = Annotated[
     str,
     Field(

@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from comal_operator.api.meta import UNIQUE, ApiType, Duration, ForeignName, remedy, rule, rules
+from comal_operator.api.meta import (
+    UNIQUE,
+    ApiType,
+    Duration,
+    ForeignName,
+    Network,
+    remedy,
+    rule,
+    rules,
+)
 
 _HOST = r"(\*\.)?[A-Za-z0-9._-]+"
 UrlEntry = Annotated[
@@ -19,18 +28,6 @@ UrlEntry = Annotated[
         json_schema_extra=remedy(
             "must be a host such as photos.example.com or *.example.com,"
             " or the beginning of a URL such as https://photos.example.com/animals/"
-        ),
-    ),
-]
-Network = Annotated[
-    str,
-    Field(
-        max_length=43,
-        json_schema_extra=rules(
-            rule(
-                "isCIDR(self) && cidr(self).masked() == cidr(self)",
-                "must be a network such as 10.0.0.0/8, with no address bits after its mask",
-            )
         ),
     ),
 ]

@@ -81,6 +81,21 @@ def test_a_certificate_turns_the_service_to_https() -> None:
     assert world.status["url"] == "https://diabetes.team.svc/score"
 
 
+def test_nodes_leave_the_address_of_callers_that_are_judged_by_it() -> None:
+    attach = {"attach": {"service": {"type": "LoadBalancer"}}}
+    world = served(access={"ipAllow": ["192.0.2.0/24"]})
+    before = world.objects["Service", "diabetes"]
+    assert "externalTrafficPolicy" not in before["spec"]
+    world.edit(traffic=attach)
+    world.settle()
+    judged = world.objects["Service", "diabetes"]
+    assert judged["spec"]["externalTrafficPolicy"] == "Local"
+    world.edit(access={})
+    world.settle()
+    free = world.objects["Service", "diabetes"]
+    assert "externalTrafficPolicy" not in free["spec"]
+
+
 def test_keys_are_long_and_never_the_same() -> None:
     action = CreateCredentials({"kind": "Secret"}, Credentials.KEYS)
     one, other = [asyncio.run(with_credentials(action))["data"] for _ in range(2)]

@@ -45,6 +45,10 @@ def handling(**spec: Any) -> Handling:
         ({"access": {"auth": "None", "tls": {"secretName": "c"}}}, Handling(has_tls=True)),
         ({"access": {"tls": {"secretName": "c"}}}, Handling(has_keys=True, has_tls=True)),
         ({"access": {}}, Handling(has_keys=True)),
+        (
+            {"access": {"ipAllow": ["10.0.0.0/8"], "proxies": ["10.1.0.0/16"]}},
+            Handling(has_keys=True, ip_allow=("10.0.0.0/8",), proxies=("10.1.0.0/16",)),
+        ),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )

@@ -52,6 +52,10 @@ class Handling:
     """What is kept of a request to send it again."""
     body_bytes: int = 4 * _MEBIBYTE
     """Larger requests are refused with 413."""
+    ip_allow: tuple[str, ...] = ()
+    """Networks of callers; without any everybody may call."""
+    proxies: tuple[str, ...] = ()
+    """Networks of those who say in X-Forwarded-For for whom they call."""
     has_keys: bool = False
     """Whether callers must have a key."""
     has_tls: bool = False

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from comal_operator.core.serving.open_paths import open_policy
+
 KEYS = ("primary", "secondary")
 AUTHORIZATION = "authorization"
 _SCHEME = "Bearer "
@@ -39,6 +41,10 @@ def _header(key: str) -> str:
     return f"x-comal-key-{key}"
 
 
+# On a request that has come as far as the check of its key.
+EXPECTED_KEY = _header(KEYS[0])
+
+
 def _set(header: str, value: str) -> dict[str, Any]:
     return {
         "append": {
@@ -64,7 +70,7 @@ def _allowing(headers: Sequence[str]) -> dict[str, Any]:
         "principals": [{"any": True}],
         "condition": _call("_||_", *fits),
     }
-    rules = {"action": "ALLOW", "policies": {"keys": policy}}
+    rules = {"action": "ALLOW", "policies": {"keys": policy, "open": open_policy()}}
     return {
         "name": "envoy.filters.http.rbac",
         "typed_config": {"@type": f"{_TYPE}.filters.http.rbac.v3.RBAC", "rules": rules},

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comal_operator.core.serving.acknowledgement import SCORING_ROUTES, STATS_PORT
+from comal_operator.core.serving.addresses import address_filter
 from comal_operator.core.serving.endpoints import Routing
 from comal_operator.core.serving.keys import key_filters
 from comal_operator.core.serving.replies import local_replies
@@ -61,6 +62,7 @@ def _scoring(places: Places, routing: Routing) -> dict[str, Any]:
         # Headers with which a caller could steer the router are taken from nobody.
         "use_remote_address": True,
         "internal_address_config": {},
+        **({"xff_num_trusted_hops": 1} if routing.handling.proxies else {}),
         "normalize_path": True,
         "merge_slashes": True,
         "generate_request_id": True,
@@ -79,8 +81,10 @@ def _scoring(places: Places, routing: Routing) -> dict[str, Any]:
         "access_log": access_log(routing.name),
         "local_reply_config": local_replies(routing.timeout_seconds, routing.handling.body_bytes),
     }
-    keys = key_filters(places.keys_folder) if routing.handling.has_keys else []
-    filters = [trace_context(), *keys, _body_limit(routing.handling.body_bytes)]
+    handling = routing.handling
+    keys = key_filters(places.keys_folder) if handling.has_keys else []
+    addresses = address_filter(handling.ip_allow, handling.proxies)
+    filters = [trace_context(), *addresses, *keys, _body_limit(handling.body_bytes)]
     found = _listener(places, SCORING_ROUTES, places.scoring_port, manager, filters)
     if routing.handling.has_tls:
         found["filter_chains"][0]["transport_socket"] = transport_socket(watched(places, TLS_FILE))

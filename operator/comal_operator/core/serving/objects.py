@@ -42,10 +42,13 @@ def endpoint_service(mdep: Manifest, spec: ModelDeploymentSpec) -> Manifest:
     ports = [{"name": scheme, "port": port, "targetPort": SCORING_PORT}]
     wanted = spec.traffic.attach.service
     metadata = child_metadata(mdep, name, serving_labels(mdep, ENDPOINT))
-    # The hash makes that one which is taken back is seen to be there.
+    # Otherwise nodes put their own address in the place of the caller's.
+    is_judged = bool(spec.access.ip_allow) and wanted.type != "ClusterIP"
+    policy = {"externalTrafficPolicy": "Local"} if is_judged else {}
+    # The hash makes that what is taken back is seen to be there.
     metadata["annotations"] = {
         **wanted.annotations,
-        ATTACHED_ANNOTATION: short_hash(wanted.to_wire()),
+        ATTACHED_ANNOTATION: short_hash({**wanted.to_wire(), **policy}),
     }
     return {
         "apiVersion": "v1",
@@ -53,6 +56,7 @@ def endpoint_service(mdep: Manifest, spec: ModelDeploymentSpec) -> Manifest:
         "metadata": metadata,
         "spec": {
             "type": wanted.type,
+            **policy,
             "selector": component_selector(mdep, ROUTER),
             "ports": ports,
         },

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from comal_operator.core.serving.keys import EXPECTED_KEY
+
+_CALLER = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
 # Envoy's letters: no healthy endpoint, connection failed, ended, reset, and all tries used up.
 _NOBODY = ("UH", "UF", "UC", "UR", "URX", "LR", "UO")
 
@@ -17,10 +20,13 @@ def error_body(code: str, message: str) -> dict[str, str]:
 def local_replies(timeout_seconds: float, body_bytes: int) -> dict[str, Any]:
     """Return the answers in place of Envoy's own short texts."""
     nobody = "no scoring Pod answers; try again in a second"
+    not_allowed = "may not call this endpoint: ask for it to be put into access.ipAllow"
+    bearer = {"www-authenticate": "Bearer"}
     no_key = "send a key of this endpoint as the header Authorization: Bearer <key>"
     mappers = [
-        # Of all filters only the one for keys refuses with 403.
-        _mapper(_code(403), 401, "no-key", no_key, {"www-authenticate": "Bearer"}),
+        # Both checks refuse with 403; the one of the key is the second.
+        _mapper(_both(_code(403), _has(EXPECTED_KEY)), 401, "no-key", no_key, bearer),
+        _mapper(_code(403), 403, "address-not-allowed", f"{_CALLER} {not_allowed}"),
         _mapper(_flags(*_NOBODY), 503, "unavailable", nobody, {"retry-after": "1"}),
         _mapper(
             _code(504), 504, "timeout", f"no answer within limits.timeout, {timeout_seconds:g} s"
@@ -63,6 +69,14 @@ def _mapper(
 
 def _flags(*flags: str) -> dict[str, Any]:
     return {"response_flag_filter": {"flags": list(flags)}}
+
+
+def _has(header: str) -> dict[str, Any]:
+    return {"header_filter": {"header": {"name": header, "present_match": True}}}
+
+
+def _both(*filters: dict[str, Any]) -> dict[str, Any]:
+    return {"and_filter": {"filters": list(filters)}}
 
 
 def _code(status: int) -> dict[str, Any]:

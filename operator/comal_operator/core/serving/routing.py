@@ -52,6 +52,8 @@ def handling_of(spec: ModelDeploymentSpec) -> Handling:
         repeats_errors="ServerError" in traffic.fallback.when,
         repeatable_bytes=_bytes(traffic.fallback.max_body),
         body_bytes=_bytes(spec.limits.max_body),
+        ip_allow=spec.access.ip_allow,
+        proxies=spec.access.proxies,
         has_keys=spec.access.auth == "Keys",
         has_tls=spec.access.tls is not None,
     )
