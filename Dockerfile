@@ -1,4 +1,4 @@
-# One file for all images: docker build --target operator|trainer|trainer-gpu|scorer|router|registry .
+# One file for all images: docker build --target operator|trainer|trainer-gpu|scorer|scorer-tensorflow|router|registry .
 # Dependencies come first and our code last, so that a change of code makes one small layer.
 #
 # Nothing that only a build needs ends in an image: pip lives as long as it installs, and the
@@ -61,7 +61,7 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
 
 FROM trainer-tensorflow AS trainer
 COPY trainer/comal_trainer /opt/comal/code/comal_trainer
-COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py /opt/comal/code/comal_scorer/
+COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py scorer/comal_scorer/saved_model_graph.py /opt/comal/code/comal_scorer/
 RUN python -m compileall -q /opt/comal/code
 USER 65532:65532
 WORKDIR /workspace
@@ -77,7 +77,7 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
 
 FROM trainer-tensorflow-gpu AS trainer-gpu
 COPY trainer/comal_trainer /opt/comal/code/comal_trainer
-COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py /opt/comal/code/comal_scorer/
+COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py scorer/comal_scorer/saved_model_graph.py /opt/comal/code/comal_scorer/
 RUN python -m compileall -q /opt/comal/code
 USER 65532:65532
 WORKDIR /workspace
@@ -92,6 +92,22 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
     && /opt/comal/install --no-deps inference-schema
 
 FROM scorer-packages AS scorer
+COPY scorer/comal_scorer /opt/comal/code/comal_scorer
+COPY trainer/comal_trainer/__init__.py /opt/comal/code/comal_trainer/
+COPY trainer/comal_trainer/contract /opt/comal/code/comal_trainer/contract
+RUN python -m compileall -q /opt/comal/code
+USER 65532:65532
+WORKDIR /tmp
+ENTRYPOINT ["python", "-m", "comal_scorer"]
+
+# The scorer for what ONNX Runtime and LiteRT cannot open, and for scripts that import more than
+# NumPy. Gigabytes, so it is built by name only; a base for an image with packages of one's own.
+FROM scorer-packages AS scorer-tensorflow-packages
+COPY --from=requirements /requirements/scorer-tensorflow.txt /opt/comal/tensorflow.txt
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
+    /opt/comal/install -r /opt/comal/tensorflow.txt
+
+FROM scorer-tensorflow-packages AS scorer-tensorflow
 COPY scorer/comal_scorer /opt/comal/code/comal_scorer
 COPY trainer/comal_trainer/__init__.py /opt/comal/code/comal_trainer/
 COPY trainer/comal_trainer/contract /opt/comal/code/comal_trainer/contract

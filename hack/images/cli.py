@@ -19,7 +19,7 @@ from images.dockerfile import defaults, needed, stages
 
 TARGETS = ("operator", "trainer", "scorer", "router", "registry")
 # Built and loaded only by name: gigabytes that few clusters need.
-ON_REQUEST = ("trainer-gpu",)
+ON_REQUEST = ("scorer-tensorflow", "trainer-gpu")
 ENVIRONMENT_FILE = IMAGES_FILE.with_suffix(".env")
 
 

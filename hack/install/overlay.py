@@ -16,6 +16,8 @@ VARIABLES = {
     "router": "COMAL_ROUTER_IMAGE",
     "registry": "COMAL_REGISTRY_IMAGE",
 }
+# Built by name only, so it may be missing.
+OPTIONAL = {"scorer-tensorflow": "COMAL_SCORER_TENSORFLOW_IMAGE"}
 # As manifests/base calls it, once its own `images` has been applied.
 _PUBLISHED = "ghcr.io/comal-dev/comal-operator"
 _ACCOUNT_POLICIES = (
@@ -42,7 +44,8 @@ def read_images(file: Path) -> dict[str, str]:
             raise ClusterError(
                 f"{file} names no image with a tag for {target}: run `make images` again"
             )
-    return {target: str(images[target]) for target in (OPERATOR, *VARIABLES)}
+    known = (OPERATOR, *VARIABLES, *OPTIONAL)
+    return {target: str(images[target]) for target in known if target in images}
 
 
 def overlay(images: Mapping[str, str], namespace: str) -> dict[str, Any]:
@@ -63,7 +66,11 @@ def overlay(images: Mapping[str, str], namespace: str) -> dict[str, Any]:
                 # As the base has it: kustomize merges before it moves to another namespace.
                 "namespace": DEFAULT_NAMESPACE,
                 "behavior": "merge",
-                "literals": [f"{VARIABLES[target]}={images[target]}" for target in VARIABLES],
+                "literals": [
+                    *(f"{name}={images[target]}" for target, name in VARIABLES.items()),
+                    # The published one is not in a local cluster.
+                    *(f"{name}={images.get(target, '')}" for target, name in OPTIONAL.items()),
+                ],
             }
         ]
     return made

@@ -55,6 +55,7 @@ def read_settings(
             scorer_image=images["scorer_image"],
             router_image=images["router_image"],
             registry_image=images["registry_image"],
+            scorer_tensorflow_image=environment.get("COMAL_SCORER_TENSORFLOW_IMAGE", ""),
             watch_nodes=_switch(environment, "COMAL_WATCH_NODES", default=True),
             presets=_presets(environment),
         ),

@@ -75,6 +75,11 @@ SCRIPT_DIR: Final = "/etc/comal/script"
 COLLECT_DIR: Final = "/var/comal/collected"
 
 
+# Formats of model versions that only the second image can serve: it has TensorFlow, scikit-learn
+# and what scripts usually import.
+SECOND_IMAGE_FORMATS: Final = frozenset({"tensorflow", "skops", "script"})
+
+
 class Mode(StrEnum):
     """In whose words requests are refused."""
 

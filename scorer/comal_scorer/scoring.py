@@ -87,7 +87,8 @@ def load_scorer(folder: Path, card: ModelCard, max_image_pixels: int, *, may_bat
     contract = _contract(model, card, folder, max_image_pixels)
     row = _first_input(model, contract, card, folder)
     seconds = _warm_up(model, contract, row)
-    inline = seconds < _INLINE_SECONDS
+    # Without workers the event loop would be one core for all.
+    inline = seconds < _INLINE_SECONDS and model.may_fork
     # Trying it takes forty forward passes, so a model that takes long is not made to wait longer.
     worth_trying = may_batch and not inline and seconds < _BATCHED_BELOW_SECONDS
     batched = worth_trying and batching_pays(model, row, seconds)

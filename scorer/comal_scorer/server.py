@@ -99,8 +99,8 @@ def _loaded(settings: Settings, card: ModelCard, cores: int) -> _Loaded:
         return measurements, lambda _: script, 1
     if card.contract == "script":
         raise model_invalid(
-            f"model.yaml contract: script: set {contract.SCRIPT_ENV}=model where the model's own "
-            "code may run"
+            f"model.yaml contract: script: set {contract.SCRIPT_ENV}=model "
+            "(predictor.script.fromModel: true) where the model's own code may run"
         )
     from comal_scorer.model_service import Share, model_service  # noqa: PLC0415
     from comal_scorer.scoring import load_scorer  # noqa: PLC0415

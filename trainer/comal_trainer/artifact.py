@@ -14,7 +14,6 @@ from comal_trainer.contract import (
     FILE_MEDIA_TYPE,
     MANIFEST_MEDIA_TYPE,
     MODEL_FILE,
-    SERVING_FILE,
     TITLE_ANNOTATION,
     Reason,
 )
@@ -54,10 +53,12 @@ def artifact_of(package: Path) -> Artifact:
     """Return the artifact of what `convert` wrote; raise JobFailure (PackageMissing)."""
     try:
         paths = [path.relative_to(package).as_posix() for path in files_below(package)]
-        missing = {MODEL_FILE, SERVING_FILE} - set(paths)
-        if missing:
-            raise JobFailure(Reason.PACKAGE_MISSING, f"the package has no {min(missing)}")
+        if MODEL_FILE not in paths:
+            raise JobFailure(Reason.PACKAGE_MISSING, f"the package has no {MODEL_FILE}")
         card = read_card(package, completed=True)
+        served = card.served_file
+        if not any(path == served or path.startswith(f"{served}/") for path in paths):
+            raise JobFailure(Reason.PACKAGE_MISSING, f"the package has no {served}")
         files = tuple((check_path("package", path), _hashed(package / path)) for path in paths)
     except (NotPlainFileError, FileNotFoundError) as error:
         raise JobFailure(Reason.PACKAGE_MISSING, f"package: {error}") from None

@@ -71,6 +71,9 @@ def _load(folder: Path) -> Baseline:
     import onnxruntime  # noqa: PLC0415 - only a run with a baseline waits for it
 
     card = read_card(folder, completed=True)
+    if not (folder / SERVING_FILE).is_file():
+        form = card.content.get("serving", {}).get("format", card.format)
+        raise IncomparableError(f"it is served as {form}, and only ONNX is measured again")
     try:
         options = onnxruntime.SessionOptions()
         session = onnxruntime.InferenceSession(

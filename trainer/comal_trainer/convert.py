@@ -1,4 +1,4 @@
-"""`convert`: make the package to register: the model's own files, its ONNX form, its whole card.
+"""`convert`: make the package to register: the model's own files, its served form, its whole card.
 
 The model is loaded by a child process: a pickle runs code, and whatever that code does, this
 process lives on to tell what happened.
@@ -18,8 +18,9 @@ from typing import Any
 import yaml
 
 from comal_trainer.card_values import invalid
-from comal_trainer.contract import MODEL_FILE, SERVING_FILE, Converted, Parity, Reason
+from comal_trainer.contract import MODEL_FILE, Converted, Reason
 from comal_trainer.conversion.outcome import Outcome, OutcomeError, read_outcome
+from comal_trainer.conversion.script_file import check_script
 from comal_trainer.failure import JobFailure
 from comal_trainer.files import write_atomically
 from comal_trainer.model_card import ModelCard, read_card
@@ -46,38 +47,57 @@ def _convert(settings: Settings) -> Converted:
     paths = model_files(settings.model_dir, settings.workspace)
     card = read_card(settings.model_dir)
     for field, path in card.files.items():
-        if path not in paths:
+        if path not in paths and not (field == "file" and card.is_folder(path, paths)):
             invalid(f"{MODEL_FILE}: {field}: {path!r} is not in the model folder")
     progress(0, f"copying {len(paths)} files")
     copy_files(settings.model_dir, paths, partial)
-    progress(10, f"converting {card.file} ({card.format}) to ONNX")
-    parity = _converted_by_child(partial, settings.environment)
-    write_atomically(partial / MODEL_FILE, completed_card(card, parity))
+    served = _script(partial, card) or _model(partial, card, settings.environment)
+    write_atomically(partial / MODEL_FILE, completed_card(card, served))
     partial.rename(package)
-    progress(100, f"answers differ by at most {parity.max_difference} on {parity.samples} samples")
     return Converted(
-        format="onnx",
+        format=served.format,
         source_format=card.format,
         contract=card.contract,
-        parity=parity,
-        signature=card.signature,
+        parity=served.parity,
+        signature=card.signature if card.signature.inputs else None,
         labels=card.labels,
     )
 
 
-def completed_card(card: ModelCard, parity: Parity) -> bytes:
+def _script(folder: Path, card: ModelCard) -> Outcome | None:
+    """Return how a script is served, which nothing has to be proved of; None for a model."""
+    if not card.is_script:
+        return None
+    check_script(folder / card.file)
+    progress(100, f"{card.file} has init() and run(); it was not run")
+    return Outcome(format=card.format, file=card.file)
+
+
+def _model(folder: Path, card: ModelCard, environment: Mapping[str, str]) -> Outcome:
+    progress(10, f"converting {card.file} ({card.format})")
+    outcome = _converted_by_child(folder, environment)
+    if outcome.parity is not None:
+        far, on = outcome.parity.max_difference, outcome.parity.samples
+        told = f"served as {outcome.format}: answers differ by at most {far} on {on} samples"
+        progress(100, told)
+    return outcome
+
+
+def completed_card(card: ModelCard, served: Outcome) -> bytes:
     """Return the card with `serving`: which file is served and how it was proved."""
-    proof: dict[str, Any] = {
-        "maxDifference": parity.max_difference,
-        "samples": parity.samples,
-        "proved": parity.proved,
-    }
-    serving = {"format": "onnx", "file": SERVING_FILE, "parity": proof}
+    serving: dict[str, Any] = {"format": served.format, "file": served.file}
+    parity = served.parity
+    if parity is not None:
+        serving["parity"] = {
+            "maxDifference": parity.max_difference,
+            "samples": parity.samples,
+            "proved": parity.proved,
+        }
     text = yaml.safe_dump({**card.content, "serving": serving}, sort_keys=False, allow_unicode=True)
     return text.encode()
 
 
-def _converted_by_child(folder: Path, environment: Mapping[str, str]) -> Parity:
+def _converted_by_child(folder: Path, environment: Mapping[str, str]) -> Outcome:
     with tempfile.TemporaryDirectory() as scratch:
         outcome = Path(scratch) / "outcome.json"
         command = [sys.executable, "-m", "comal_trainer", CHILD_COMMAND, str(folder), str(outcome)]
@@ -87,7 +107,7 @@ def _converted_by_child(folder: Path, environment: Mapping[str, str]) -> Parity:
         return _judged(ended.returncode, outcome, folder)
 
 
-def _judged(code: int, path: Path, folder: Path) -> Parity:
+def _judged(code: int, path: Path, folder: Path) -> Outcome:
     try:
         outcome: Outcome = read_outcome(path)
     except OutcomeError:
@@ -97,7 +117,7 @@ def _judged(code: int, path: Path, folder: Path) -> Parity:
         raise JobFailure(Reason.CONVERSION_FAILED, message) from None
     if outcome.parity is None:
         raise JobFailure(outcome.reason, outcome.message)
-    if code != 0 or not (folder / SERVING_FILE).is_file():
+    if code != 0 or not (folder / outcome.file).exists():
         message = f"the conversion ended with exit code {code} and without a model"
         raise JobFailure(Reason.CONVERSION_FAILED, message)
-    return outcome.parity
+    return outcome

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,14 +15,21 @@ from comal_trainer.card_values import check_path, check_text, invalid
 from comal_trainer.contract import MODEL_FILE, ContractError, Signature, signature_from_json
 from comal_trainer.files import NotPlainFileError, open_plain
 
-FORMATS: Final = ("sklearn-joblib", "keras", "onnx")
-CONTRACTS: Final = ("data-matrix", "input-data", "ints-list", "base64-image", "image-url")
+# A model as it was trained; for those of _FOLDERS `file` names a folder that holds this file.
+FORMATS: Final = (
+    *("sklearn-joblib", "sklearn-skops", "keras", "tensorflow-savedmodel"),
+    *("onnx", "litert", "mlflow", "script"),
+)
+_FOLDERS: Final = {"tensorflow-savedmodel": "saved_model.pb", "mlflow": "MLmodel"}
+SCRIPT: Final = "script"
+CONTRACTS: Final = ("data-matrix", "input-data", "ints-list", "base64-image", "image-url", SCRIPT)
 MAX_CARD_BYTES: Final = 256 * 1024
 MAX_LABELS: Final = 10_000
 MAX_DESCRIPTION: Final = 2000
 _REQUIRED: Final = ("format", "file", "contract", "signature")
 _OPTIONAL: Final = ("labels", "preprocessing", "samples", "description", "data")
 _COMPLETED: Final = ("serving",)
+_NOTHING: Final = Signature((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +45,25 @@ class ModelCard:
     content: Mapping[str, Any]
 
     @property
+    def is_script(self) -> bool:
+        """Return whether code of the user's answers, so that nothing is known of a model."""
+        return self.format == SCRIPT
+
+    @property
+    def served_file(self) -> str:
+        """Return what is served; a folder for some formats."""
+        return str(self.content.get("serving", {}).get("file", self.file))
+
+    def is_folder(self, path: str, files: Collection[str]) -> bool:
+        """Return whether the path is the folder that this format is made of."""
+        mark = _FOLDERS.get(self.format)
+        return mark is not None and f"{path}/{mark}" in files
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Return the names of the input's columns, in the model's order; empty when not given."""
+        if not self.signature.inputs:
+            return ()
         return tuple(self.content["signature"]["inputs"][0].get("columns", ()))
 
     @property
@@ -84,8 +108,9 @@ def parse_card(text: bytes, *, completed: bool = False) -> ModelCard:
     for name in content:
         if name not in known:
             invalid(f"{MODEL_FILE}: {name!r:.80} is no field; there are {', '.join(known)}")
+    is_script = content.get("format") == SCRIPT
     for name in _REQUIRED:
-        if name not in content:
+        if name not in content and not (is_script and name == "signature"):
             invalid(f"{MODEL_FILE}: {name} is missing")
     labels = _labels(content.get("labels", []))
     contract = _one_of("contract", content["contract"], CONTRACTS)
@@ -94,12 +119,15 @@ def parse_card(text: bytes, *, completed: bool = False) -> ModelCard:
         format=_one_of("format", content["format"], FORMATS),
         file=check_path("file", content["file"]),
         contract=contract,
-        signature=_signature(content["signature"]),
+        signature=_signature(content["signature"]) if "signature" in content else _NOTHING,
         labels=labels,
         samples=None if samples is None else check_path("samples", samples),
         content=content,
     )
-    check_preprocessing(content, contract, card.signature.inputs[0].shape)
+    if (contract == SCRIPT) != is_script:
+        invalid(f"{MODEL_FILE}: format: script and contract: script go together; write both")
+    if not is_script:
+        check_preprocessing(content, contract, card.signature.inputs[0].shape)
     check_data(content.get("data", {}))
     check_text("description", content.get("description", ""), MAX_DESCRIPTION)
     return card

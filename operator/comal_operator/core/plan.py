@@ -250,6 +250,8 @@ class Settings:
     scorer_image: str
     router_image: str
     registry_image: str
+    scorer_tensorflow_image: str = ""
+    """The scorer with TensorFlow and scikit-learn; an installation may have none."""
     watch_nodes: bool = False
     """Whether Nodes may be read: a namespaced installation may not."""
     presets: Mapping[str, Preset] = field(default_factory=dict)

@@ -53,6 +53,11 @@ class BatchingModel:
         return self._model.platform
 
     @property
+    def may_fork(self) -> bool:
+        """Return False: threads wait here already."""
+        return False
+
+    @property
     def input(self) -> Input:
         """Return what goes in."""
         return self._model.input

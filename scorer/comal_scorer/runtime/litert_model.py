@@ -18,6 +18,7 @@ class LitertModel:
     """A model whose input and outputs are tensors of numbers; safe to call from several threads."""
 
     platform = "tensorflow_lite"
+    may_fork = True
 
     def __init__(self, content: bytes) -> None:
         """Read the model; raises whatever the runtime raises for one that is none."""

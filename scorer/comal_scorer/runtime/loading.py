@@ -11,6 +11,8 @@ from comal_scorer.runtime.tensors import Model
 # Where `convert` puts the model that is served, whatever format was trained.
 _LITERT_FILE = "serving/model.tflite"
 _ONNX_FILE = "serving/model.onnx"
+_SAVED_MODEL = "serving/saved_model"
+_SKOPS_FILE = "serving/model.skops"
 
 
 def load_model(folder: Path, card: ModelCard) -> Model:
@@ -25,6 +27,14 @@ def load_model(folder: Path, card: ModelCard) -> Model:
             path = folder / check_path(card.file, "model.yaml file")
         if path.is_file():
             return _load(path, form)
+    if (folder / _SAVED_MODEL).is_dir():
+        from comal_scorer.runtime.saved_model import load_saved_model  # noqa: PLC0415
+
+        return load_saved_model(folder / _SAVED_MODEL)
+    if (folder / _SKOPS_FILE).is_file():
+        from comal_scorer.runtime.skops_model import load_skops  # noqa: PLC0415
+
+        return load_skops(folder / _SKOPS_FILE)
     raise model_invalid(
         f"model.yaml format: {card.format!r} has no {_ONNX_FILE}; only ONNX and LiteRT are "
         "loaded, register the model through the conversion step"

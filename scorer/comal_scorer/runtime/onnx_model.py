@@ -35,6 +35,7 @@ class OnnxModel:
     """A session with one numeric input; safe to call from several threads."""
 
     platform = "onnxruntime_onnx"
+    may_fork = True
 
     def __init__(self, session: Any, model_input: Input) -> None:
         """Take a session whose first output is the answer."""

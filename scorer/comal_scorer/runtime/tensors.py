@@ -38,6 +38,11 @@ class Model(Protocol):
         ...
 
     @property
+    def may_fork(self) -> bool:
+        """Return whether worker processes may be forked once it is loaded."""
+        ...
+
+    @property
     def input(self) -> Input:
         """Return what goes in."""
         ...

@@ -13,11 +13,11 @@ import pytest
 from cluster.commands import ClusterError
 from cluster.paths import REPOSITORY
 from install.cli import main
-from install.overlay import VARIABLES, overlay, read_images, write
+from install.overlay import OPTIONAL, VARIABLES, overlay, read_images, write
 from install.rollout import rollout_progress, waiting_reasons
 from unit.manifests.built import Manifest, build, of_kind, one
 
-IMAGES = {name: f"localhost/comal/{name}:0f0f" for name in ("operator", *VARIABLES)}
+IMAGES = {name: f"localhost/comal/{name}:0f0f" for name in ("operator", *VARIABLES, *OPTIONAL)}
 
 
 def _built(folder: Path, namespace: str) -> list[Manifest]:
@@ -35,7 +35,8 @@ def test_local_images_are_used(tmp_path: Path, namespace: str) -> None:
     container = one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0]
     assert container["image"] == IMAGES["operator"]
     given = one(manifests, "ConfigMap", "comal-images")["data"]
-    assert given == {variable: IMAGES[target] for target, variable in VARIABLES.items()}
+    named = {**VARIABLES, **OPTIONAL}
+    assert given == {variable: IMAGES[target] for target, variable in named.items()}
 
 
 def test_another_namespace_takes_its_policies_with_it(tmp_path: Path) -> None:

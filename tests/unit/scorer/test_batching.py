@@ -19,6 +19,7 @@ class Doubling:
     """Doubles its rows, in a time per call and a time per row; remembers the batches."""
 
     platform = "test"
+    may_fork = True
     outputs: tuple[Output, ...] = (Output("y", FLOAT, (None, 2)),)
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -195,3 +196,40 @@ def test_a_revision_that_still_serves_keeps_its_way_to_pictures() -> None:
     assert not [
         peer for rule in egress_of(world) for peer in rule.get("to", ()) if "ipBlock" in peer
     ]
+
+
+@pytest.mark.parametrize(
+    ("form", "image"),
+    [
+        ("onnx", "localhost/comal/scorer:1"),
+        ("litert", "localhost/comal/scorer:1"),
+        ("tensorflow", "localhost/comal/scorer-tensorflow:1"),
+        ("skops", "localhost/comal/scorer-tensorflow:1"),
+        ("script", "localhost/comal/scorer-tensorflow:1"),
+    ],
+)
+def test_the_image_follows_the_format(form: str, image: str) -> None:
+    version = a_version(1)
+    version["spec"]["format"] = form
+    world = ServingWorld().add(an_endpoint(), version)
+    second = "localhost/comal/scorer-tensorflow:1"
+    world.settings = replace(world.settings, scorer_tensorflow_image=second)
+    world.settle()
+    pod = pod_of(world)
+    assert {one["image"] for one in (*pod["initContainers"], *pod["containers"])} == {image}
+
+
+def test_without_a_second_image_the_default_one_says_what_is_missing() -> None:
+    version = a_version(1)
+    version["spec"]["format"] = "tensorflow"
+    world = ServingWorld().add(an_endpoint(), version)
+    world.settle()
+    assert pod_of(world)["containers"][0]["image"] == "localhost/comal/scorer:1"
+
+
+def test_an_image_of_ones_own_is_used_whatever_the_format() -> None:
+    version = a_version(1)
+    version["spec"]["format"] = "tensorflow"
+    world = ServingWorld().add(an_endpoint(image="example.com/scorer:2"), version)
+    world.settle()
+    assert pod_of(world)["containers"][0]["image"] == "example.com/scorer:2"

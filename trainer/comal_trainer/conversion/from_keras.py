@@ -1,4 +1,4 @@
-"""Keras to ONNX by tf2onnx."""
+"""Keras to ONNX by tf2onnx; a model that has no ONNX form is kept as a SavedModel."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from typing import Any
 
 from comal_trainer.card_values import invalid
 from comal_trainer.contract import Tensor
-from comal_trainer.conversion.canonical import name_constants_by_content
+from comal_trainer.conversion.from_saved_model import as_saved_model
 from comal_trainer.conversion.keras_archive import check_archive
+from comal_trainer.conversion.original import Original, as_onnx
 from comal_trainer.conversion.parity import Array
+from comal_trainer.conversion.tensorflow_onnx import onnx_of
 from comal_trainer.keras_runtime import load_keras
 
-_OPSET = 18
 
-
-def from_keras(source: Path, target: Path, wanted: Tensor, samples: Array | None) -> Array | None:
-    """Write `target`; return the original's answers to the samples."""
+def from_keras(source: Path, wanted: Tensor) -> Original:
+    """Return the model of a .keras file."""
     check_archive(source)
     keras = load_keras()
-    import tensorflow as tf  # noqa: PLC0415
-
     model = keras.saving.load_model(source, compile=False, safe_mode=True)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         counts = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
@@ -29,23 +27,25 @@ def from_keras(source: Path, target: Path, wanted: Tensor, samples: Array | None
     if any(w not in {-1, f} for w, f in zip(wanted.shape[1:], shape[1:], strict=False)):
         invalid(f"signature: the input is {list(wanted.shape)}, the model's is {list(shape)}")
     dtype = model.inputs[0].dtype
-    expected = None if samples is None else model(samples.astype(dtype), training=False).numpy()
-    spec = tf.TensorSpec(shape, dtype, name=wanted.name)
-    target.write_bytes(_onnx(tf, model, spec))
-    return expected
+
+    def answers(samples: Array) -> Array:
+        found: Array = model(samples.astype(dtype), training=False).numpy()
+        return found
+
+    def to_onnx(target: Path) -> object:
+        return target.write_bytes(_onnx(model, shape, dtype, wanted.name))
+
+    def export(target: Path) -> object:
+        return model.export(target, format="tf_saved_model", verbose=False)
+
+    return Original(answers, (as_onnx(to_onnx), as_saved_model(export)))
 
 
-def _onnx(tf: Any, model: Any, spec: Any) -> bytes:
-    import tf2onnx  # noqa: PLC0415
+def _onnx(model: Any, shape: tuple[int | None, ...], dtype: str, name: str) -> bytes:
+    import tensorflow as tf  # noqa: PLC0415
 
     # The name becomes part of the graph; Keras's own would carry a number of the process.
     def answer(rows: Any) -> Any:
         return model(rows, training=False)
 
-    function = tf.function(answer, input_signature=[spec])
-    converted, _ = tf2onnx.convert.from_function(function, input_signature=[spec], opset=_OPSET)
-    name_constants_by_content(converted.graph)
-    for value in (*converted.graph.input, *converted.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    content: bytes = converted.SerializeToString(deterministic=True)
-    return content
+    return onnx_of(answer, tf.TensorSpec(shape, dtype, name=name))

@@ -15,9 +15,11 @@ class OutcomeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Either a proof, or a reason and a message."""
+    """Either what is served and how it was proved, or a reason and a message."""
 
     parity: Parity | None = None
+    format: str = ""
+    file: str = ""
     reason: Reason = Reason.CONVERSION_FAILED
     message: str = ""
 
@@ -28,6 +30,8 @@ def write_outcome(path: Path, outcome: Outcome) -> None:
     value = {
         "reason": str(outcome.reason),
         "message": outcome.message,
+        "format": outcome.format,
+        "file": outcome.file,
         "parity": None
         if parity is None
         else [parity.max_difference, parity.samples, parity.proved],
@@ -44,6 +48,8 @@ def read_outcome(path: Path) -> Outcome:
             parity=None
             if parity is None
             else Parity(str(parity[0]), int(parity[1]), bool(parity[2])),
+            format=str(value["format"]),
+            file=str(value["file"]),
             reason=Reason(value["reason"]),
             message=str(value["message"]),
         )

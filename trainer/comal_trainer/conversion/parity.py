@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +18,6 @@ from comal_trainer.model_card import ModelCard
 from comal_trainer.onnx_types import NUMPY_TYPES
 
 Array = npt.NDArray[Any]
-# Source file, target file, the model's input, sample inputs (or None) → the original's answers.
-Conversion = Callable[[Path, Path, Tensor, Array | None], Array | None]
 
 MAX_SAMPLES_BYTES: Final = 64 * 1024 * 1024
 # Relative to the answer where that is larger than one. Single precision reaches about 1e-6.
@@ -61,9 +58,9 @@ def onnx_answers(path: Path, samples: Array | None) -> Array | None:
     inputs = session.get_inputs()
     if len(inputs) != 1 or inputs[0].type not in NUMPY_TYPES:
         found = ", ".join(f"{item.name} {item.type}" for item in inputs)
-        raise _failed(f"the model's inputs are {found}; one input of numbers is served")
+        raise failed(f"the model's inputs are {found}; one input of numbers is served")
     if isinstance(inputs[0].shape[0], int):
-        raise _failed("the model's batch axis is fixed; export it with a free first axis")
+        raise failed("the model's batch axis is fixed; export it with a free first axis")
     if samples is None:
         return None
     rows = samples.astype(NUMPY_TYPES[inputs[0].type])
@@ -71,7 +68,7 @@ def onnx_answers(path: Path, samples: Array | None) -> Array | None:
     together: Array = session.run(outputs, {inputs[0].name: rows})[0]
     first: Array = session.run(outputs, {inputs[0].name: rows[:1]})[0]
     if together.shape[0] != rows.shape[0] or first.shape[0] != 1:
-        raise _failed("the model's first output has not one row for each input")
+        raise failed("the model's first output has not one row for each input")
     return together
 
 
@@ -89,17 +86,18 @@ def parity_of(expected: Array | None, answered: Array | None) -> Parity:
     if expected is None or answered is None:
         return Parity(max_difference="0", samples=0, proved=False)
     if expected.dtype.kind not in "fiub" or answered.dtype.kind not in "fiub":
-        raise _failed("the model answers with text; only numbers are served")
+        raise failed("the model answers with text; only numbers are served")
     wanted = expected.astype(np.float64).reshape(expected.shape[0], -1)
     found = answered.astype(np.float64).reshape(answered.shape[0], -1)
     if wanted.shape != found.shape or not (np.isfinite(wanted).all() and np.isfinite(found).all()):
-        raise _failed("original and converted model do not give finite answers of one shape")
+        raise failed("original and converted model do not give finite answers of one shape")
     difference = np.abs(wanted - found)
     greatest = f"{difference.max():.1e}"
     if (difference > TOLERANCE * np.maximum(1.0, np.abs(wanted))).any():
-        raise _failed(f"the converted model's answers differ by up to {greatest}; not registered")
+        raise failed(f"the converted model's answers differ by up to {greatest}; not registered")
     return Parity(max_difference=greatest, samples=len(wanted), proved=True)
 
 
-def _failed(message: str) -> JobFailure:
+def failed(message: str) -> JobFailure:
+    """Return the failure of a form that cannot be served."""
     return JobFailure(Reason.CONVERSION_FAILED, message)

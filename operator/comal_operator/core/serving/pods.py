@@ -33,7 +33,7 @@ def pod_template(
     settings: Settings,
 ) -> dict[str, Any]:
     """Return the template of one revision's Pods."""
-    image = spec.image or settings.scorer_image
+    image = spec.image or _own_image(model, settings)
     predictor = spec.predictor.to_wire()
     volumes, _ = pod_files(spec)
     pod: dict[str, Any] = {
@@ -57,6 +57,12 @@ def pod_template(
         pod["tolerations"] = predictor["tolerations"]
     marks = {**revision_labels(mdep, revision), LABEL_MODEL: model.model}
     return {"metadata": {"labels": marks}, "spec": pod}
+
+
+def _own_image(model: Resolved, settings: Settings) -> str:
+    second = settings.scorer_tensorflow_image if model.needs_second_image else ""
+    # Where the installation has no second image the default one says what is missing.
+    return second or settings.scorer_image
 
 
 def spread(selector: dict[str, str]) -> list[dict[str, Any]]:

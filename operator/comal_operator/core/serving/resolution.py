@@ -12,6 +12,7 @@ from comal_operator.core.conditions import find, is_true
 from comal_operator.core.plan import Manifest, Seen
 from comal_operator.core.registry.address import split_location
 from comal_operator.core.serving.reasons import ResolutionReason as Reason
+from comal_scorer.contract import SECOND_IMAGE_FORMATS
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,13 @@ class Resolved:
     url: str
     """Address of the registry that holds the bytes."""
     repository: str
+    format: str = "onnx"
+    """The format that is served."""
+
+    @property
+    def needs_second_image(self) -> bool:
+        """Return whether the default scorer lacks what serves this format."""
+        return self.format in SECOND_IMAGE_FORMATS
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,13 @@ def resolve(choice: ModelChoice, seen: Seen, found: ResolvedModel | None) -> Res
         )
     url, repository = split_location(spec["location"])
     return Resolved(
-        version["metadata"]["name"], spec["model"], spec["version"], spec["digest"], url, repository
+        version["metadata"]["name"],
+        spec["model"],
+        spec["version"],
+        spec["digest"],
+        url,
+        repository,
+        spec.get("format") or "onnx",
     )
 
 
