@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from comal_scorer import contract
 from comal_scorer.collection.collector import Collector
 from comal_scorer.limits.body import BodyReader
+from comal_scorer.limits.turns import Turns
 from comal_scorer.measurements import EXPOSITION_TYPE, Measurements
 from comal_scorer.protocol.application import Application, Table, Witnesses
 from comal_scorer.protocol.exchange import Dialect, Page, Route
+from comal_scorer.protocol.in_turn import InTurn
 from comal_scorer.protocol.request_log import RequestLog
 from comal_scorer.settings import Settings
 
@@ -39,7 +41,7 @@ def assemble(
         (contract.REVISION_HEADER, settings.revision),
     ]
     pages: dict[str, Page] = {}
-    table = Table(pages, service.routes, service.elsewhere)
+    table = Table(pages, _in_turn(settings, service.routes), service.elsewhere)
     bodies = BodyReader(settings.max_body_bytes)
     witnesses = Witnesses(measurements, log, service.collector)
     application = Application(table, bodies, identity, witnesses)
@@ -61,3 +63,14 @@ def assemble(
         contract.METRICS_PATH: lambda _: (200, EXPOSITION_TYPE, measurements.exposition()),
     }
     return application
+
+
+def _in_turn(settings: Settings, routes: dict[str, Route]) -> dict[str, Route]:
+    """Return the routes behind one line, if there may be one."""
+    if settings.max_in_flight is None or not settings.queue_seconds:
+        return routes
+    turns = Turns(settings.max_in_flight, settings.queue_seconds)
+    return {
+        path: replace(route, endpoint=InTurn(route.endpoint, turns))
+        for path, route in routes.items()
+    }

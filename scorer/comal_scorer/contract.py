@@ -30,6 +30,8 @@ REQUEST_LOG_ENV: Final = "COMAL_REQUEST_LOG"
 MAX_BODY_BYTES_ENV: Final = "COMAL_MAX_BODY_BYTES"
 MAX_IMAGE_PIXELS_ENV: Final = "COMAL_MAX_IMAGE_PIXELS"
 MAX_IN_FLIGHT_ENV: Final = "COMAL_MAX_IN_FLIGHT"
+# With COMAL_MAX_IN_FLIGHT: whoever is beyond it waits so many seconds before being refused.
+QUEUE_SECONDS_ENV: Final = "COMAL_QUEUE_SECONDS"
 # `off` predicts row by row even where a measurement at start says that batches are quicker.
 BATCHING_ENV: Final = "COMAL_BATCHING"
 LOAD_SECONDS_ENV: Final = "COMAL_LOAD_SECONDS"

@@ -55,6 +55,7 @@ class Settings:
     max_body_bytes: int = contract.DEFAULT_MAX_BODY_BYTES
     max_image_pixels: int = contract.DEFAULT_MAX_IMAGE_PIXELS
     max_in_flight: int | None = None
+    queue_seconds: float = 0
     batching: bool = True
     load_seconds: float = contract.DEFAULT_LOAD_SECONDS
     image_urls: ImageUrls = _NO_URLS
@@ -91,6 +92,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             environment, contract.MAX_IMAGE_PIXELS_ENV, contract.DEFAULT_MAX_IMAGE_PIXELS, 1, 2**28
         ),
         max_in_flight=_whole(environment, contract.MAX_IN_FLIGHT_ENV, 0, 1, 100_000) or None,
+        queue_seconds=_seconds(environment, contract.QUEUE_SECONDS_ENV, 0),
         batching=_switch(environment, contract.BATCHING_ENV),
         load_seconds=_seconds(
             environment, contract.LOAD_SECONDS_ENV, contract.DEFAULT_LOAD_SECONDS, most=86400

@@ -193,6 +193,21 @@ WRONG_SERVING = [
         id="a rule to a variant that is not there",
     ),
     pytest.param(
+        endpoint(limits={"queueWait": "1s"}),
+        ("spec.limits", "queueWait is the time", "give concurrencyPerPod"),
+        id="a wait for nothing",
+    ),
+    pytest.param(
+        endpoint(limits={"timeout": "5s", "concurrencyPerPod": 2, "queueWait": "6s"}),
+        ("spec.limits", "must not be longer than limits.timeout", "raise timeout"),
+        id="a wait longer than the timeout",
+    ),
+    pytest.param(
+        endpoint(limits={"concurrencyPerPod": 0}),
+        ("spec.limits.concurrencyPerPod", "greater than or equal to 1"),
+        id="Pods that work on nothing",
+    ),
+    pytest.param(
         beside(("green", "60"), ("blue", "40.001")),
         ("spec", "variants[].percent must be at most 100 together", "lower one of them"),
         id="variants with more than all",

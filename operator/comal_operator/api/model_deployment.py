@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from comal_operator.api.access import Access, access_rules
 from comal_operator.api.data_collection import DataCollection, collection_rules
+from comal_operator.api.limits import Limits
 from comal_operator.api.meta import (
     AGE,
     BY_NAME,
@@ -15,11 +16,8 @@ from comal_operator.api.meta import (
     STATE,
     ApiType,
     Column,
-    Duration,
     Image,
     Kind,
-    Quantity,
-    rule,
     rules,
 )
 from comal_operator.api.model_choice import ModelChoice
@@ -27,30 +25,8 @@ from comal_operator.api.model_deployment_status import ModelDeploymentStatus
 from comal_operator.api.predictor import Predictor
 from comal_operator.api.rollout import Rollout
 from comal_operator.api.scaling import Autoscaling, scaling_rules, subresource_scale
-from comal_operator.api.traffic import Traffic, size_between
+from comal_operator.api.traffic import Traffic
 from comal_operator.api.variant import Variant, variant_rules
-
-
-class Limits(ApiType):
-    """What one request may take."""
-
-    timeout: Annotated[
-        Duration,
-        Field(
-            json_schema_extra=rules(
-                rule(
-                    "duration(self) >= duration('100ms') && duration(self) <= duration('10m')",
-                    "limits.timeout must be from 100ms to 10m:"
-                    " choose what your slowest request needs",
-                )
-            )
-        ),
-    ] = "30s"
-    """How long a caller waits for an answer, repeats included, before the router says 504."""
-    max_body: Annotated[
-        Quantity, Field(json_schema_extra=size_between("limits.maxBody", "1Ki", "64Mi"))
-    ] = "4Mi"
-    """Largest request that is taken; larger ones are refused with 413."""
 
 
 class ModelDeploymentSpec(ApiType):

@@ -11,6 +11,7 @@ from comal_operator.api.model_deployment import ModelDeployment, ModelDeployment
 from comal_operator.core.serving.endpoints import Backend, Routing
 from comal_operator.core.serving.envoy import router_config
 from comal_operator.core.serving.listeners import Places
+from comal_operator.core.serving.pod_limits import pod_limits
 from comal_operator.core.serving.problems import problem_of
 from comal_operator.core.serving.resolution import Resolved
 from comal_operator.core.serving.revision import revision_name
@@ -59,6 +60,7 @@ def test_the_same_revision(change: dict[str, Any]) -> None:
         {"predictor": {"env": [{"name": "X", "value": "1"}]}},
         {"predictor": {"resources": {"limits": {"memory": "1Gi"}}}},
         {"limits": {"maxBody": "5Mi"}},
+        {"limits": {"concurrencyPerPod": 2}},
         {"predictor": {"nodeSelector": {"disk": "ssd"}}},
         {"predictor": {"tolerations": [{"operator": "Exists"}]}},
     ],
@@ -66,6 +68,27 @@ def test_the_same_revision(change: dict[str, Any]) -> None:
 )
 def test_another_revision(change: dict[str, Any]) -> None:
     assert revision_name(MODEL, spec(**change)) != revision_name(MODEL, spec())
+
+
+@pytest.mark.parametrize(
+    ("limits", "seconds"),
+    [
+        ({}, "5"),
+        ({"queueWait": "1m"}, "27"),
+        ({"timeout": "5s", "queueWait": "5s"}, "4.5"),
+        ({"queueWait": "250ms"}, "0.25"),
+        ({"queueWait": "0s"}, "0"),
+    ],
+)
+def test_a_pod_is_told_its_places_and_how_long_to_wait(
+    limits: dict[str, Any], seconds: str
+) -> None:
+    found = pod_limits(spec(limits={"concurrencyPerPod": 2, **limits}).limits)
+    assert found == {
+        "COMAL_MAX_IN_FLIGHT": "2",
+        "COMAL_QUEUE_SECONDS": seconds,
+        "COMAL_WORKERS": "1",
+    }
 
 
 def test_every_pod_is_restricted() -> None:
