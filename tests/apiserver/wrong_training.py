@@ -81,6 +81,21 @@ WRONG_TRAINING = [
         id="after a step below",
     ),
     pytest.param(run(step("a", after=["a"])), ("after", "above"), id="after itself"),
+    pytest.param(
+        run(notify=[{"webhook": {"secretRef": {"name": "hook"}}, "on": ["Done"]}]),
+        ("spec.notify[0].on[0]", "supported values"),
+        id="an edge that there is not",
+    ),
+    pytest.param(
+        run(notify=[{"webhook": {"secretRef": {"name": "hook"}}, "on": []}]),
+        ("spec.notify[0].on", "at least 1 items"),
+        id="a webhook that is told nothing",
+    ),
+    pytest.param(
+        run(notify=[{"webhook": {"url": "https://example.org/key"}}]),
+        ("spec.notify[0].webhook", "secretRef"),
+        id="a webhook's address in the clear",
+    ),
     pytest.param(run(step(after=["nowhere"])), ("after", "correct the name"), id="after nothing"),
     pytest.param(
         run(step("Train")), ("spec.steps[0].name", "lower-case"), id="a step name in capitals"

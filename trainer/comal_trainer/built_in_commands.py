@@ -6,6 +6,12 @@ from pathlib import Path
 
 from comal_trainer.contract import CREDENTIALS_DIR
 from comal_trainer.contract.data import FETCH_DATA_COMMAND, SOURCES_DIR, read_sources
+from comal_trainer.contract.notice import (
+    NOTIFY_COMMAND,
+    WEBHOOK_DIR,
+    WEBHOOK_FILE,
+    read_event,
+)
 from comal_trainer.contract.outputs import read_pairs
 from comal_trainer.contract.profile import PROFILE_COMMAND
 from comal_trainer.contract.progress import SERIES_DIR, SERIES_MARK
@@ -43,6 +49,9 @@ def declare(commands: Commands) -> None:
         profile.add_argument(name, type=int, required=True)
     smoke = commands.add(SMOKE_COMMAND, "try a candidate by one request", _smoke)
     smoke.add_argument("--trial", type=read_trial, required=True)
+    notify = commands.add(NOTIFY_COMMAND, "tell a webhook how the run goes", _notify)
+    notify.add_argument("--event", type=read_event, required=True)
+    notify.add_argument("--url-file", type=Path, default=Path(WEBHOOK_DIR) / WEBHOOK_FILE)
     child = commands.add("convert-model", "the child process of convert", _convert_model)
     child.add_argument("folder", type=Path)
     child.add_argument("outcome", type=Path)
@@ -119,6 +128,12 @@ def _smoke(flags: Flags) -> None:
     from comal_trainer.termination import report  # noqa: PLC0415
 
     report(smoke(flags.given.trial), flags.settings.environment)
+
+
+def _notify(flags: Flags) -> None:
+    from comal_trainer.notify import notify  # noqa: PLC0415
+
+    notify(flags.given.event, flags.given.url_file.read_text())
 
 
 def _suggest(flags: Flags) -> None:

@@ -26,6 +26,7 @@ from comal_operator.api.meta import (
 from comal_operator.api.step_policy import RelativePath
 from comal_operator.api.training_data import DataSource
 from comal_operator.api.training_gate import Alias, Gate
+from comal_operator.api.training_notify import Notice
 from comal_operator.api.training_profile import Profile
 from comal_operator.api.training_run_status import TrainingRunStatus
 from comal_operator.api.training_step import Step
@@ -225,6 +226,8 @@ class TrainingRunSpec(ApiType):
     """What must hold for the model to be registered."""
     register_: Annotated[Register | None, Field(alias="register")] = None
     """How the model is registered; nothing is when left out."""
+    notify: Annotated[tuple[Notice, ...], Field(max_length=8)] = ()
+    """Who is told how it goes, by webhook."""
 
 
 class TrainingRun(ApiType):

@@ -110,6 +110,15 @@ READING = (
         held=("list secrets", "watch secrets"),
     ),
     _reading(
+        "a webhook's address in somebody else's Secret",
+        a_run(
+            a_step(secret("mine")),
+            notify=[{"webhook": {"secretRef": {"name": name}}} for name in ("mine", "hook")],
+        ),
+        "secrets/hook",
+        held=("get secrets:mine",),
+    ),
+    _reading(
         "the eighth of eight Secrets",
         a_run(a_step(*_EIGHT)),
         "secrets/secret-7",

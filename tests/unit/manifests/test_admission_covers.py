@@ -16,6 +16,7 @@ JUDGED = {
         "serviceAccountName": ".name(object.spec.serviceAccountName)",
         "workspace.existingClaim": ".name(object.spec.workspace.existingClaim)",
         "steps.env.secretKeyRef": "has(e.secretKeyRef)",
+        "notify.webhook.secretRef": "w.webhook.secretRef.name",
         "steps.env.configMapKeyRef": "has(e.configMapKeyRef)",
     },
     "modeldeployments": {

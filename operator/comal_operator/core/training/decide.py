@@ -23,6 +23,7 @@ from comal_operator.core.training.kueue import hold, resume
 from comal_operator.core.training.last_words import last_words_first
 from comal_operator.core.training.left_over import clear_away
 from comal_operator.core.training.look import Look, Next
+from comal_operator.core.training.notify import notices
 from comal_operator.core.training.outputs import seal
 from comal_operator.core.training.placement import unknown_preset
 from comal_operator.core.training.prerequisites import prerequisites
@@ -118,10 +119,12 @@ def _plan(look: Look, following: Next) -> Plan:
         version = look.run["metadata"]["resourceVersion"]
         only_news = news.alone and not following.actions
         writes = (WriteStatus(Ref.of(look.run), version, status, only_news),)
+    # Made before what it tells of is remembered: then never again.
+    told = notices(look, state, status) if writes else ()
     if not following.actions:
-        return Plan(writes, questions(look), again)
+        return Plan((*told, *writes), questions(look), again)
     first = following.memory_first or is_unwritten(look) or _news_of_ends(look)
-    actions = (*writes, *following.actions) if first else following.actions
+    actions = (*told, *writes, *following.actions) if first else following.actions
     return Plan(actions, questions(look), again)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from comal_operator.api.training_notify import WebhookSecret
 from comal_operator.api.training_run import Register
 from comal_operator.api.training_step import Step
 from comal_operator.core.children import child_metadata, container_security, pod_security
@@ -27,6 +28,7 @@ from comal_operator.core.training.look import Look
 from comal_operator.core.training.objects import (
     CONTAINER,
     FETCH,
+    NOTIFY,
     PROFILE,
     REGISTER,
     REPORT,
@@ -39,6 +41,12 @@ from comal_operator.core.training.objects import (
 from comal_operator.core.training.parts import JobParts, combined
 from comal_trainer import contract
 from comal_trainer.contract.data import FETCH_DATA_COMMAND, Source, fetch_data_arguments
+from comal_trainer.contract.notice import (
+    NOTIFY_COMMAND,
+    WEBHOOK_DIR,
+    WEBHOOK_FILE,
+    notify_arguments,
+)
 
 # What each feature adds to a step's Job, in the order in which they are put together.
 STEP_PARTS = (
@@ -137,6 +145,52 @@ def register_job(look: Look, register: Register) -> Manifest:
     return _job(look, name, REGISTER, container, parts, retries=BUILT_IN_RETRIES)
 
 
+def notify_job(look: Look, part: str, secret: WebhookSecret, event: Manifest) -> Manifest:
+    """Return the Job that tells a webhook of `event`: it sees the Secret and not the workspace.
+
+    What another attempt cannot change ends it at once; all attempts together take minutes.
+    """
+    name = f"{NOTIFY_COMMAND}-{part}"
+    labels = run_labels(look.run, NOTIFY)
+    folder = {"name": "webhook", "mountPath": WEBHOOK_DIR, "readOnly": True}
+    address = {
+        "secretName": secret.name,
+        "defaultMode": 0o440,
+        "items": [{"key": secret.key, "path": WEBHOOK_FILE}],
+    }
+    container = {
+        "name": CONTAINER,
+        "image": look.settings.trainer_image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": list(notify_arguments(event)),
+        "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - the container's own
+        "resources": _resources("64Mi", "256Mi"),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": container_security(),
+        "volumeMounts": [folder, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - as above
+    }
+    pod = {
+        **_pod(look),
+        "containers": [container],
+        "volumes": [
+            {"name": "webhook", "secret": address},
+            {"name": "tmp", "emptyDir": {}},
+        ],
+    }
+    final = {"containerName": CONTAINER, "operator": "In", "values": [64, 65]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": child_metadata(look.run, run_child_name(look.run, f"comal-{name}"), labels),
+        "spec": {
+            "backoffLimit": 2,
+            "activeDeadlineSeconds": 900,
+            "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": final}]},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+
+
 def loading_job(look: Look, name: str, arguments: Sequence[str], parts: JobParts) -> Manifest:
     """Return the Job that loads the scoring container beside it; its failure is an answer too."""
     container = _built_in(look, name, arguments)
@@ -168,6 +222,18 @@ def _built_in(look: Look, name: str, arguments: Sequence[str]) -> dict[str, Any]
     }
 
 
+def _pod(look: Look) -> dict[str, Any]:
+    """Return what every Pod of the run has."""
+    account = look.spec.service_account_name or run_child_name(look.run, "training")
+    return {
+        "serviceAccountName": account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "restartPolicy": "Never",
+        "securityContext": pod_security(),
+    }
+
+
 def _resources(request: str, limit: str) -> dict[str, Any]:
     return {"requests": {"cpu": "50m", "memory": request}, "limits": {"memory": limit}}
 
@@ -184,13 +250,8 @@ def _job(
 ) -> Manifest:
     run, workspace = look.run, look.spec.workspace
     labels = run_labels(run, component, **{LABEL_STEP: name, **parts.labels})
-    account = look.spec.service_account_name or run_child_name(run, "training")
     template: dict[str, Any] = {
-        "serviceAccountName": account,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "restartPolicy": "Never",
-        "securityContext": pod_security(),
+        **_pod(look),
         **parts.pod,
         "containers": [
             {

@@ -8,7 +8,7 @@ from comal_operator.core.names import LABEL_STEP
 from comal_operator.core.plan import Action, Manifest
 from comal_operator.core.training.interruptions import force_delete, node_loss
 from comal_operator.core.training.look import Look, Next
-from comal_operator.core.training.objects import STEP
+from comal_operator.core.training.objects import NOTIFY, STEP
 from comal_operator.core.training.on_its_way import on_its_way
 from comal_operator.core.training.pods import is_over
 from comal_operator.core.training.report import delete
@@ -35,8 +35,17 @@ def live_jobs(look: Look) -> list[Manifest]:
     return [
         job
         for job in look.seen.all("Job")
-        if is_ours(job, look.run) and not has_ended(job) and not _is_going(job)
+        if is_ours(job, look.run)
+        and not has_ended(job)
+        and not _is_going(job)
+        and not still_tells(job)
     ]
+
+
+def still_tells(job: Manifest) -> bool:
+    """Return whether a webhook is being told: that goes on whatever becomes of the run."""
+    is_notice = job["metadata"]["labels"].get(_COMPONENT) == NOTIFY
+    return is_notice and not has_ended(job)
 
 
 def has_ended(job: Manifest) -> bool:

@@ -10,7 +10,7 @@ from comal_operator.core.names import LABEL_MODEL_REGISTRY, LABEL_TRAINING_RUN
 from comal_operator.core.plan import Manifest
 from comal_operator.core.registry.objects import READER_PORT, WRITER_PORT
 from comal_operator.core.training.baseline import is_same_data
-from comal_operator.core.training.objects import FETCH, PROFILE, REGISTER, STEP, metadata
+from comal_operator.core.training.objects import FETCH, NOTIFY, PROFILE, REGISTER, STEP, metadata
 from comal_trainer.contract.progress import PROGRESS_PORT
 
 # Where clouds hand out the node's own credentials.
@@ -22,6 +22,8 @@ _OUTSIDE = {
         {"ipBlock": {"cidr": "::/0", "except": [METADATA_ADDRESS_V6]}},
     ]
 }
+# An address range finds no Pods.
+_IN_CLUSTER: dict[str, Any] = {"to": [{"namespaceSelector": {}}]}
 _DNS = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
 
 
@@ -38,6 +40,8 @@ def network_policies(
     ]
     if spec.data:
         policies.append(_egress(run, "fetch", FETCH, _OUTSIDE))
+    if spec.notify:
+        policies.append(_egress(run, "notify", NOTIFY, _OUTSIDE, _IN_CLUSTER))
     if spec.register_ is not None:
         writer = _registry(spec.register_.registry, WRITER_PORT)
         policies.append(_egress(run, "register", REGISTER, writer))

@@ -25,6 +25,7 @@ REPORT = "training-report"
 REGISTER = "training-register"
 FETCH = "training-fetch"
 PROFILE = "training-profile"
+NOTIFY = "training-notify"
 
 
 def run_child_name(run: Manifest, part: str) -> str:

@@ -14,6 +14,7 @@ from comal_operator.core.conditions import is_true, parse_timestamp
 from comal_operator.core.durations import parse_duration, sooner
 from comal_operator.core.plan import Action, Delete, Manifest, Plan, Ref, Seen
 from comal_operator.core.training.cache_entry import is_kept
+from comal_operator.core.training.left_over import still_tells
 from comal_operator.core.training.objects import claim_name
 from comal_operator.core.training.report import delete
 
@@ -82,7 +83,7 @@ def _jobs(run: Manifest, seen: Seen) -> list[Manifest]:
     return [
         job
         for job in seen.all("Job")
-        if is_ours(job, run) and "deletionTimestamp" not in job["metadata"]
+        if is_ours(job, run) and "deletionTimestamp" not in job["metadata"] and not still_tells(job)
     ]
 
 
