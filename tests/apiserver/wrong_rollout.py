@@ -18,6 +18,15 @@ def smoking(**smoke: Any) -> dict[str, Any]:
     return rollout({"percent": "0", "smoke": smoke})
 
 
+def checking(*checks: dict[str, Any]) -> dict[str, Any]:
+    return rollout(analysis={"checks": list(checks)})
+
+
+def asking(**more: Any) -> dict[str, Any]:
+    query = {"address": "http://prometheus:9090", "query": "psi", "max": "0.2", **more}
+    return {key: value for key, value in query.items() if value is not None}
+
+
 # (manifest, words that the refusal must have)
 WRONG_ROLLOUT = [
     pytest.param(
@@ -97,7 +106,11 @@ WRONG_ROLLOUT = [
     ),
     pytest.param(
         rollout(analysis={"errors": {"maxRate": "1"}}),
-        ("spec.rollout.analysis", "judges nothing", "add errors.worseThanStableBy"),
+        (
+            "spec.rollout.analysis",
+            "judges nothing",
+            "add errors.worseThanStableBy, latency or checks",
+        ),
         id="an analysis of nothing",
     ),
     pytest.param(
@@ -114,6 +127,66 @@ WRONG_ROLLOUT = [
         rollout(analysis={"onInsufficientTraffic": "Ignore"}),
         ("spec.rollout.analysis.onInsufficientTraffic", "Hold"),
         id="another way with too little traffic",
+    ),
+    pytest.param(
+        rollout(analysis={"onError": "Ignore"}),
+        ("spec.rollout.analysis.onError", "Continue"),
+        id="another way without an answer",
+    ),
+    pytest.param(
+        checking({"name": "psi"}),
+        ("checks[0]", "exactly one of prometheus and job", "keep one"),
+        id="a check of nothing",
+    ),
+    pytest.param(
+        checking({"name": "psi", "prometheus": asking(), "job": {"image": "eval"}}),
+        ("checks[0]", "exactly one of prometheus and job", "keep one"),
+        id="a check in two ways",
+    ),
+    pytest.param(
+        checking(*({"name": f"c{n}", "job": {"image": "eval"}} for n in range(9))),
+        ("spec.rollout.analysis.checks", "at most 8"),
+        id="too many checks",
+    ),
+    pytest.param(
+        checking({"name": "psi", "prometheus": asking(max=None)}),
+        ("checks[0].prometheus", "neither min nor max", "give a bound"),
+        id="a query without a bound",
+    ),
+    pytest.param(
+        checking({"name": "psi", "prometheus": asking(min="1")}),
+        ("checks[0].prometheus", "min is above prometheus.max", "exchange them"),
+        id="bounds that no value meets",
+    ),
+    pytest.param(
+        checking({"name": "psi", "prometheus": asking(address="file:///etc/passwd")}),
+        ("checks[0].prometheus.address", "must be a server's address such as http"),
+        id="an address of a file",
+    ),
+    pytest.param(
+        checking({"name": "psi", "prometheus": asking(address="http://a@b:1/?x=y")}),
+        ("checks[0].prometheus.address", "without a slash at its end, user or query"),
+        id="an address with a user and a query",
+    ),
+    pytest.param(
+        checking({"name": "psi", "prometheus": asking(query="psi{r='$(CANDIDATE)'}")}),
+        ("checks[0].prometheus.query", "a variable that does not exist", "docs/rollouts.md"),
+        id="an unknown variable",
+    ),
+    pytest.param(
+        checking({"name": "psi", "prometheus": asking(every="1s")}),
+        ("checks[0].prometheus.every", "from 10s to 24h"),
+        id="a Pod each second",
+    ),
+    pytest.param(
+        checking({"name": "e", "job": {"image": "e", "env": [{"name": "COMAL_X", "value": ""}]}}),
+        ("checks[0].job.env[0].name", "COMAL_ are set by the operator", "choose another"),
+        id="a check's variable of the operator's",
+    ),
+    pytest.param(
+        checking({"name": "e", "job": {"image": "e", "timeout": "48h"}}),
+        ("checks[0].job.timeout", "from 1s to 24h"),
+        id="a check of two days",
     ),
     pytest.param(
         rollout(onFailure="Pray"), ("spec.rollout.onFailure", "Rollback"), id="another failure"

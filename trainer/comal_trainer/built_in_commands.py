@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from comal_trainer.contract import CREDENTIALS_DIR
+from comal_trainer.contract.check import CHECK_COMMAND, read_query
 from comal_trainer.contract.data import FETCH_DATA_COMMAND, SOURCES_DIR, read_sources
 from comal_trainer.contract.notice import (
     NOTIFY_COMMAND,
@@ -52,6 +53,8 @@ def declare(commands: Commands) -> None:
     notify = commands.add(NOTIFY_COMMAND, "tell a webhook how the run goes", _notify)
     notify.add_argument("--event", type=read_event, required=True)
     notify.add_argument("--url-file", type=Path, default=Path(WEBHOOK_DIR) / WEBHOOK_FILE)
+    check = commands.add(CHECK_COMMAND, "judge a candidate by a Prometheus query", _check)
+    check.add_argument("--query", type=read_query, required=True)
     child = commands.add("convert-model", "the child process of convert", _convert_model)
     child.add_argument("folder", type=Path)
     child.add_argument("outcome", type=Path)
@@ -134,6 +137,13 @@ def _notify(flags: Flags) -> None:
     from comal_trainer.notify import notify  # noqa: PLC0415
 
     notify(flags.given.event, flags.given.url_file.read_text())
+
+
+def _check(flags: Flags) -> None:
+    from comal_trainer.check import check  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    report(check(flags.given.query), flags.settings.environment)
 
 
 def _suggest(flags: Flags) -> None:

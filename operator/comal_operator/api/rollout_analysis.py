@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from comal_operator.api.meta import ApiType, remedy, rule, rules
+from comal_operator.api.meta import BY_NAME, ApiType, remedy, rule, rules
+from comal_operator.api.rollout_checks import MOST_CHECKS, Check
 
 Fraction = Annotated[
     str,
@@ -57,9 +58,10 @@ class Analysis(ApiType):
         json_schema_extra=rules(
             rule(
                 "!has(self.errors) || double(self.errors.maxRate) < 1.0"
-                " || has(self.errors.worseThanStableBy) || has(self.latency)",
+                " || has(self.errors.worseThanStableBy) || has(self.latency)"
+                " || (has(self.checks) && self.checks.size() > 0)",
                 'analysis.errors.maxRate "1" alone judges nothing:'
-                " add errors.worseThanStableBy or latency, or choose a lower maxRate",
+                " add errors.worseThanStableBy, latency or checks, or choose a lower maxRate",
             )
         )
     )
@@ -68,8 +70,20 @@ class Analysis(ApiType):
     """Bounds on failed requests, those that a retry hid from callers included."""
     latency: LatencyAnalysis | None = None
     """A bound on slowness; not judged when left out."""
+    checks: Annotated[
+        tuple[Check, ...], Field(max_length=MOST_CHECKS, json_schema_extra=BY_NAME)
+    ] = ()
+    """Further checks, by Prometheus query or by Job; their results are in status.analysis.checks.
+
+    A step is left only when each has passed. An endpoint's first revision has none of them.
+    """
     on_insufficient_traffic: Literal["Hold", "Promote", "Fail"] = "Hold"
     """What happens when a step's `for` is over and its minRequests have not come.
 
     Hold waits for them until the deadline, Promote goes on, Fail rolls back.
+    """
+    on_error: Literal["Hold", "Rollback", "Continue"] = "Hold"
+    """What happens when a check cannot be evaluated: no answer, no value, a Job that cannot run.
+
+    Hold tries again until the deadline, Rollback rejects the candidate, Continue goes on without.
     """

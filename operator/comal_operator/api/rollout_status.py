@@ -48,6 +48,25 @@ class SmokeStatus(ApiType):
     """What was answered."""
 
 
+class CheckStatus(ApiType):
+    """How one of rollout.analysis.checks ended the last time; remembered."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """Name of the check."""
+    step: Annotated[str, Field(max_length=32)]
+    """The step of which it was asked, as a percentage."""
+    state: Literal["Passed", "Failed", "Error"]
+    """Error: it could not be evaluated, which is neither good nor bad."""
+    message: _Sentence
+    """The value, or how the Job ended."""
+    at: Timestamp
+    """When it was asked."""
+    rounds: int
+    """How often it has been asked at that step."""
+    failures: int = 0
+    """How many of the last answers in a row were bad."""
+
+
 class RouterCount(ApiType):
     """What one router had counted of one revision when the step began."""
 
@@ -76,5 +95,7 @@ class AnalysisStatus(ApiType):
     """Requests to stable in the same time."""
     stable_errors: int = 0
     """Those that failed."""
+    checks: Annotated[tuple[CheckStatus, ...], Field(max_length=32)] = ()
+    """How the further checks ended the last time."""
     baseline: Annotated[tuple[RouterCount, ...], Field(max_length=64)] = ()
     """The routers' counters when the step began; remembered, so that a restart loses no count."""

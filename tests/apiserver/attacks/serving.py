@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiserver.attacks.attack import (
     CLAIMS,
     DEPLOYMENTS,
+    JOBS,
     PODS,
     SERVE,
     SERVICES,
@@ -81,6 +82,16 @@ def _reading(title: str, request: Request, right: str, what: str) -> Attack:
     )
 
 
+def _checked(job: dict[str, str]) -> dict[str, object]:
+    return {"analysis": {"checks": [{"name": "eval", "job": job}]}}
+
+
+def _asking(secret_name: str) -> dict[str, object]:
+    query = {"address": "https://example.com", "query": "psi", "max": "0.2"}
+    token = {"tokenSecret": {"name": secret_name, "key": "token"}}
+    return {"analysis": {"checks": [{"name": "psi", "prometheus": {**query, **token}}]}}
+
+
 ENDPOINTS = (
     _making("deployments", DEPLOYMENTS),
     _making("pods", PODS),
@@ -148,6 +159,30 @@ ENDPOINTS = (
         ),
         "get persistentvolumeclaims:theirs",
         "persistentvolumeclaims/theirs",
+    ),
+    Attack(
+        title="a program that judges, by someone who may make no Jobs",
+        request=create("modeldeployments", a_deployment(rollout=_checked({"image": "e"}))),
+        held=SERVE,
+        says="you (mallory) may not create jobs in namespace",
+        honest_rights=(JOBS,),
+    ),
+    Attack(
+        title="somebody else's Secret in a program that judges",
+        request=create(
+            "modeldeployments",
+            a_deployment(rollout=_checked({"image": "e", "secretName": "hook"})),
+        ),
+        held=(*SERVE, JOBS),
+        says="you (mallory) may not get secrets/hook",
+        honest_rights=("get secrets:hook",),
+    ),
+    Attack(
+        title="somebody else's Secret sent to an address of one's own",
+        request=create("modeldeployments", a_deployment(rollout=_asking("hook"))),
+        held=(*SERVE, JOBS),
+        says="you (mallory) may not get secrets/hook",
+        honest_rights=("get secrets:hook",),
     ),
     _attaching(
         "an Ingress by someone who may make none",

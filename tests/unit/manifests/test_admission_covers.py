@@ -26,6 +26,8 @@ JUDGED = {
         "predictor.env.secretKeyRef": "has(e.secretKeyRef)",
         "predictor.env.configMapKeyRef": "has(e.configMapKeyRef)",
         "predictor.script.configMap": "[object.spec.predictor.script.configMap]",
+        "rollout.analysis.checks.job.secretName": ".map(c, c.job.secretName)",
+        "rollout.analysis.checks.prometheus.tokenSecret": "c.prometheus.tokenSecret.name)",
         "dataCollection.sink.volume.claimName": ".name(object.spec.dataCollection.sink.volume.",
     },
     "modelregistries": {},

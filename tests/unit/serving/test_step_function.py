@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comal_operator.api.model_deployment import ModelDeploymentSpec
+from comal_operator.core.serving.checks import asked, due, round_key
 from comal_operator.core.serving.counters import Counters, Reading
 from comal_operator.core.serving.latched import SmokeResult
 from comal_operator.core.serving.memory import Memory, Role
@@ -20,7 +22,7 @@ from comal_operator.core.serving.observed import RevisionSeen
 from comal_operator.core.serving.problems import Problem
 from comal_operator.core.serving.rollout import advance, drained, next_moment
 from comal_operator.core.serving.schedule import Schedule
-from comal_operator.core.serving.sight import Request, Sight, Target
+from comal_operator.core.serving.sight import Request, Round, Sight, Target
 from make import NOON
 
 REVISIONS = ("a1", "b2", "c3")
@@ -33,6 +35,13 @@ STEPS = [
     {"percent": "1", "minRequests": 50},
     {"percent": "10", "for": "60s"},
     {"percent": "50", "for": "60s", "approval": "Required"},
+]
+QUERY = {"address": "http://prometheus:9090", "query": "x", "max": "1"}
+CHECKS: list[dict[str, Any]] = [
+    {"name": "psi", "prometheus": {**QUERY, "every": "30s"}},
+    {"name": "drift", "prometheus": {**QUERY, "failures": 2}},
+    {"name": "eval", "job": {"image": "eval"}},
+    {"name": "each", "job": {"image": "eval", "run": "EachStep"}},
 ]
 DEADLINE = timedelta(hours=1)
 
@@ -48,7 +57,11 @@ rollouts = st.fixed_dictionaries(
         "paused": st.sampled_from([False, False, False, True]),
         "approvedRevisions": st.sampled_from([[], ["b2"]]),
         "analysis": st.fixed_dictionaries(
-            {"onInsufficientTraffic": st.sampled_from(["Hold", "Promote", "Fail"])}
+            {
+                "onInsufficientTraffic": st.sampled_from(["Hold", "Promote", "Fail"]),
+                "onError": st.sampled_from(["Hold", "Rollback", "Continue"]),
+                "checks": st.lists(st.sampled_from(CHECKS), unique_by=lambda one: one["name"]),
+            }
         ),
     }
 )
@@ -65,6 +78,8 @@ class Moment:
     errors: int
     requests: int
     smoke: bool | None
+    check: str | None
+    """How a further check ends; None: it has not."""
     request: str | None
 
 
@@ -78,6 +93,7 @@ moments = st.builds(
     errors=st.sampled_from([0] * 15 + [5]),
     requests=st.sampled_from([0, 10, 100]),
     smoke=st.sampled_from([None] + [True] * 8 + [False]),
+    check=st.sampled_from([None] + ["Passed"] * 12 + ["Failed", "Error", "Error"]),
     request=st.one_of(
         st.none(),
         st.none(),
@@ -126,6 +142,11 @@ class Life:
             smoke=SmokeResult(moment.smoke, "said") if moment.smoke is not None else None,
             request=Request(moment.request, "alice") if moment.request else None,
         )
+        rounds = {
+            round_key(one, self.memory, self.schedule): Round(moment.check, "said", self.now)
+            for one in due(self.memory, self.schedule, self.now)
+        }
+        sight = replace(sight, checks=rounds)
         after = advance(self.memory, sight)
         self.judge(self.memory, after, sight)
         self.memory = after
@@ -151,6 +172,15 @@ class Life:
         if smoked and Decimal(after.weight or "0"):
             assert after.smoke is not None, "a live request before the smoke test"
             assert after.smoke.passed
+        rises = Decimal(after.weight or "0") > Decimal(before.weight or "0")
+        if after.candidate is not None and rises and not self.hurried(after):
+            # Nobody rises past a check that has not said yes, or that may be gone on without.
+            goes_on = {"Passed"}
+            goes_on |= {"Error"} if self.schedule.analysis.on_error == "Continue" else set()
+            told = after.evidence.checks if after.evidence else ()
+            results = {one.name: one.state for one in told}
+            for one in asked(before, self.schedule) if before.candidate == after.candidate else ():
+                assert results[one.name] in goes_on, (before, after)
         if after.candidate is not None and after.stable is not None:
             assert sight.now < after.candidate.since + DEADLINE or after.weight == "100"
         moment = next_moment(after, sight)
@@ -179,7 +209,7 @@ def test_any_moments_in_any_order(
     for moment in life:
         one.pass_by(moment)
     # Then nothing happens any more but time: there is an end, and it has a name.
-    calm = Moment(60, life[-1].target, (READY,) * 3, True, 0, 100, good, None)
+    calm = Moment(60, life[-1].target, (READY,) * 3, True, 0, 100, good, "Passed", None)
     for _ in range(3 * 60):
         one.pass_by(calm)
     end = one.memory

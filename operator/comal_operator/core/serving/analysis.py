@@ -71,7 +71,9 @@ def concluded(memory: Memory, sight: Sight) -> Memory:
     if not pair.candidate.requests:
         return memory
     said = f"{_told(pair.candidate)} at {stage} percent; stable {_told(pair.stable)}"
-    kept = replace(pair.evidence("Healthy", said), baseline=memory.evidence.baseline)
+    before = memory.evidence
+    found = pair.evidence("Healthy", said)
+    kept = replace(found, baseline=before.baseline, checks=before.checks)
     return replace(memory, evidence=kept)
 
 
@@ -112,7 +114,8 @@ def failure(memory: Memory, sight: Sight) -> Failure | None:
     if found is None:
         return None
     reason, message = found
-    return Failure(reason, message, pair.evidence("Failed", message))
+    checks = memory.evidence.checks if memory.evidence else ()
+    return Failure(reason, message, replace(pair.evidence("Failed", message), checks=checks))
 
 
 def _errors(pair: _Pair, memory: Memory, sight: Sight) -> tuple[str, str] | None:

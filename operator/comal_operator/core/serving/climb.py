@@ -8,6 +8,7 @@ from datetime import datetime
 from comal_operator.api.rollout_smoke import Smoke
 from comal_operator.core.conditions import timestamp
 from comal_operator.core.serving.analysis import begun, concluded, requests_of
+from comal_operator.core.serving.checks import open_check
 from comal_operator.core.serving.memory import FULL, NONE, Draining, Memory, Role, whole_second
 from comal_operator.core.serving.reasons import ServingReason as Reason
 from comal_operator.core.serving.schedule import Schedule
@@ -47,13 +48,6 @@ def climbed(memory: Memory, sight: Sight) -> Memory:
     )
 
 
-def is_hurried(memory: Memory) -> bool:
-    """Return whether the candidate takes over without steps."""
-    candidate = memory.candidate
-    no_way_back = memory.stable is None
-    return candidate is not None and (candidate.warm or candidate.expedited or no_way_back)
-
-
 def waits_for(memory: Memory, sight: Sight) -> Wait | None:
     """Return what keeps the candidate at a step that every router has; None if nothing does."""
     candidate, since = memory.candidate, memory.step_since
@@ -61,13 +55,14 @@ def waits_for(memory: Memory, sight: Sight) -> Wait | None:
         return None
     if not sight.seen(candidate.revision).is_available:
         return Wait(Reason.PROGRESSING, f"waits until all Pods of {candidate.model_version} answer")
-    if is_hurried(memory):
+    if memory.is_hurried:
         return None
     return (
         held(memory, sight)
         or _smoke(memory, sight, candidate)
         or _time(memory, sight, since)
         or _traffic(memory, sight)
+        or _check(memory, sight)
         or _approval(memory, sight, candidate)
     )
 
@@ -89,7 +84,7 @@ def step_ends(memory: Memory, sight: Sight) -> datetime | None:
 
 def held(memory: Memory, sight: Sight) -> Wait | None:
     """Return who holds the candidate at its share; None if nobody does."""
-    if is_hurried(memory):
+    if memory.is_hurried:
         return None
     hold = memory.hold
     if hold is not None:
@@ -121,6 +116,11 @@ def _traffic(memory: Memory, sight: Sight) -> Wait | None:
     if requests_of(memory, sight) >= wanted:
         return None
     return Wait(Reason.AWAITING_TRAFFIC, f"until {wanted} requests came at this step")
+
+
+def _check(memory: Memory, sight: Sight) -> Wait | None:
+    said = open_check(memory, sight)
+    return None if said is None else Wait(Reason.CHECKING, said)
 
 
 def _approval(memory: Memory, sight: Sight, candidate: Role) -> Wait | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from comal_operator.core.conditions import condition
+from comal_operator.core.serving.crash_log import first_line
 from comal_operator.core.serving.looked import Looked
 from comal_operator.core.serving.reasons import (
     AnalysisReason,
@@ -23,6 +24,8 @@ _MEASURED: Final = frozenset(
         RejectionReason.LATENCY,
         RejectionReason.INSUFFICIENT_TRAFFIC,
         RejectionReason.SMOKE_TEST_FAILED,
+        RejectionReason.CHECK_FAILED,
+        RejectionReason.CHECK_ERROR,
     }
 )
 
@@ -40,8 +43,10 @@ def analysis_healthy(looked: Looked) -> list[dict[str, Any]]:
     if hold is not None and hold.reason in _MEASURED:
         text = f"{candidate.model_version}: {hold.message}"
         return [condition("AnalysisHealthy", False, hold.reason, text)]
-    if memory.evidence is not None and memory.evidence.verdict == "Healthy":
-        text = f"{candidate.model_version}: {memory.evidence.message}"
+    evidence = memory.evidence
+    if evidence is not None and evidence.verdict == "Healthy":
+        checks = [f"; check {one.name}: {first_line(one.message)[:100]}" for one in evidence.checks]
+        text = f"{candidate.model_version}: {evidence.message}{''.join(checks)}"
         return [condition("AnalysisHealthy", True, AnalysisReason.HEALTHY, text)]
     text = f"{candidate.model_version} has not finished a step with requests yet"
     return [condition("AnalysisHealthy", None, AnalysisReason.WATCHING, text)]

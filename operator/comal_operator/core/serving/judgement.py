@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from comal_operator.core.serving import analysis
+from comal_operator.core.serving.checks import failed_check, remembered_rounds
 from comal_operator.core.serving.climb import waits_for
 from comal_operator.core.serving.crash_log import with_log_last
 from comal_operator.core.serving.latched import Evidence, Hold
@@ -30,9 +31,10 @@ def judged(memory: Memory, sight: Sight) -> Memory:
         return rejected(memory, *late, sight.now)
     if memory.hold is not None and memory.hold.reason != ServingReason.PAUSED:
         return memory
-    memory = _remember_smoke(memory, sight)
+    memory = remembered_rounds(_remember_smoke(memory, sight), sight)
     counted = analysis.failure(memory, sight)
     found = _broken(memory, candidate, sight) or _untrue(memory) or _unasked(memory, sight)
+    found = found or failed_check(memory, sight)
     if counted is not None:
         found = found or (counted.reason, counted.message)
     if found is None:

@@ -9,6 +9,7 @@ ROUTER = "router"
 SCORER = "scorer"
 ENDPOINT = "endpoint"
 SMOKE = "smoke"
+CHECK = "check"
 
 
 def serving_labels(mdep: Manifest, component: str) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from comal_operator.api.rollout_status import (
     AnalysisStatus,
+    CheckStatus,
     HandledRequest,
     RouterCount,
     SmokeStatus,
@@ -88,6 +89,36 @@ class Count:
 
 
 @dataclass(frozen=True)
+class CheckResult:
+    """How a further check ended the last time."""
+
+    name: str
+    step: str
+    state: str
+    message: str
+    at: datetime
+    rounds: int
+    failures: int
+
+    @classmethod
+    def of(cls, status: CheckStatus) -> CheckResult:
+        """Return what was written down."""
+        return cls(
+            status.name,
+            status.step,
+            status.state,
+            status.message,
+            parse_timestamp(status.at),
+            status.rounds,
+            status.failures,
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return what is written down."""
+        return CheckStatus.model_validate({**asdict(self), "at": timestamp(self.at)}).to_wire()
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The numbers of the last decision, and where counting begins for the next one."""
 
@@ -98,6 +129,7 @@ class Evidence:
     stable_requests: int = 0
     stable_errors: int = 0
     baseline: tuple[Count, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
 
     @classmethod
     def of(cls, status: AnalysisStatus | None) -> Evidence | None:
@@ -114,6 +146,7 @@ class Evidence:
             tuple(
                 Count(one.router, one.revision, one.requests, one.errors) for one in status.baseline
             ),
+            tuple(CheckResult.of(one) for one in status.checks),
         )
 
     def to_wire(self) -> dict[str, Any]:
@@ -136,5 +169,6 @@ class Evidence:
                 "stableRequests": self.stable_requests,
                 "stableErrors": self.stable_errors,
                 "baseline": counts,
+                "checks": [one.to_wire() for one in self.checks],
             }
         ).to_wire()

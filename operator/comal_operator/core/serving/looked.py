@@ -11,6 +11,7 @@ from comal_operator.core.children import is_ours
 from comal_operator.core.conditions import find, parse_timestamp
 from comal_operator.core.plan import Manifest, Seen
 from comal_operator.core.serving.autoscaling import with_capacity
+from comal_operator.core.serving.check_jobs import check_rounds
 from comal_operator.core.serving.memory import Memory, recovered, remembered
 from comal_operator.core.serving.observed import (
     RevisionSeen,
@@ -117,6 +118,7 @@ def look(mdep: Manifest, seen: Seen, now: datetime) -> Looked:
         smoke=smoke_result(mdep, memory, schedule, seen),
         request=request_of(mdep["metadata"].get("annotations")),
     )
+    sight = replace(sight, checks=check_rounds(mdep, memory, sight, seen))
     memory = advance(memory, sight)
     return Looked(
         mdep=mdep,

@@ -134,6 +134,13 @@ class Memory:
         """Whether every router has said that it runs exactly this."""
         return dict(self.acknowledged) == self.traffic
 
+    @property
+    def is_hurried(self) -> bool:
+        """Whether the candidate takes over without steps."""
+        candidate = self.candidate
+        no_way_back = self.stable is None
+        return candidate is not None and (candidate.warm or candidate.expedited or no_way_back)
+
     def without_progress(self) -> Memory:
         """Return this with nothing of what a candidate has worked for."""
         return replace(
@@ -296,7 +303,7 @@ def written_down(memory: Memory) -> dict[str, Any]:
                 variant=of_variant.get(one),
                 percent=traffic.get(one),
                 acknowledgedPercent=memory.acknowledged.get(one),
-                observedPercent=_observed(one, memory.observed),
+                observedPercent=_observed(one, memory),
                 observedRequests=memory.observed.get(one),
             )
             for one in revisions
@@ -320,10 +327,12 @@ def written_down(memory: Memory) -> dict[str, Any]:
     }
 
 
-def _observed(revision: str, counts: Mapping[str, int]) -> str | None:
+def _observed(revision: str, memory: Memory) -> str | None:
+    """Return its share of the requests that variants leave, as a percentage of all."""
+    counts = memory.observed
     if revision not in counts:
         return None
-    share = Decimal(100 * counts[revision]) / (sum(counts.values()) or 1)
+    share = memory.rest * counts[revision] / (sum(counts.values()) or 1)
     return plain(share.quantize(Decimal("0.01")))
 
 

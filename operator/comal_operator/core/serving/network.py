@@ -7,10 +7,12 @@ from typing import Any
 
 from comal_operator.core.children import child_metadata
 from comal_operator.core.names import child_name
+from comal_operator.core.network_rules import DNS, IN_CLUSTER, OUTSIDE
 from comal_operator.core.plan import Manifest, Settings
 from comal_operator.core.registry.objects import READER_PORT
 from comal_operator.core.serving.acknowledgement import STATS_PORT
 from comal_operator.core.serving.labels import (
+    CHECK,
     ROUTER,
     SCORER,
     SMOKE,
@@ -20,8 +22,6 @@ from comal_operator.core.serving.labels import (
 from comal_operator.core.serving.listeners import SCORING_PORT as ROUTER_PORT
 from comal_operator.core.serving.picture_egress import picture_egress
 from comal_operator.core.serving.pods import SCORING_PORT
-
-_DNS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
 
 
 def network_policies(
@@ -53,20 +53,29 @@ def _router_policy(mdep: Manifest, settings: Settings) -> Manifest:
 
 
 def _scorer_policy(mdep: Manifest, pictures: list[dict[str, Any]]) -> Manifest:
-    """Only routers and smoke tests call; scoring Pods read models, for which they need names."""
+    """Routers, smoke tests and checks call; scoring Pods read models, for which they need names."""
     routers = {"podSelector": {"matchLabels": component_selector(mdep, ROUTER)}}
     registry = {"podSelector": {"matchLabels": {"app.kubernetes.io/component": "registry"}}}
     smoke = {"podSelector": {"matchLabels": component_selector(mdep, SMOKE)}}
-    ingress = [{"from": [routers, smoke], "ports": [_port(SCORING_PORT)]}]
-    egress = [{"ports": _DNS}, {"to": [registry], "ports": [_port(READER_PORT)]}, *pictures]
+    checks = {"podSelector": {"matchLabels": component_selector(mdep, CHECK)}}
+    ingress = [{"from": [routers, smoke, checks], "ports": [_port(SCORING_PORT)]}]
+    egress = [DNS, {"to": [registry], "ports": [_port(READER_PORT)]}, *pictures]
     return _policy(mdep, SCORER, ingress, egress)
 
 
 def _smoke_policy(mdep: Manifest) -> Manifest:
     """Nobody calls; a smoke test reaches this endpoint's scoring Pods and nothing else."""
     scorers = {"podSelector": {"matchLabels": component_selector(mdep, SCORER)}}
-    egress = [{"ports": _DNS}, {"to": [scorers], "ports": [_port(SCORING_PORT)]}]
+    egress = [DNS, {"to": [scorers], "ports": [_port(SCORING_PORT)]}]
     return _policy(mdep, SMOKE, [], egress)
+
+
+def check_policy(mdep: Manifest) -> Manifest:
+    """Nobody calls; a check reaches what any Pod of its namespace may, but no node's credentials.
+
+    Which Prometheus is meant, in the cluster or outside, only the user knows.
+    """
+    return _policy(mdep, CHECK, [], [DNS, IN_CLUSTER, OUTSIDE])
 
 
 def _policy(

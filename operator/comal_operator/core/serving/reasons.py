@@ -21,6 +21,7 @@ class ServingReason(StrEnum):
     AWAITING_APPROVAL = "AwaitingApproval"
     AWAITING_TRAFFIC = "AwaitingTraffic"
     SMOKE_TESTING = "SmokeTesting"
+    CHECKING = "Checking"
     SCALING = "Scaling"
     UNAVAILABLE = "Unavailable"
     # Only a person can help.
@@ -41,6 +42,8 @@ class RejectionReason(StrEnum):
     LATENCY = "Latency"
     INSUFFICIENT_TRAFFIC = "InsufficientTraffic"
     SMOKE_TEST_FAILED = "SmokeTestFailed"
+    CHECK_FAILED = "CheckFailed"
+    CHECK_ERROR = "CheckError"
     ABORTED = "Aborted"
     ROLLED_BACK_BY_REQUEST = "RolledBackByRequest"
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from comal_operator.core.serving.analysis import observed
+from comal_operator.core.serving.checks import next_due
 from comal_operator.core.serving.climb import climbed, step_ends
 from comal_operator.core.serving.judgement import judged, start_of
 from comal_operator.core.serving.memory import Draining, Memory, Role, whole_second
@@ -56,6 +57,7 @@ def next_moment(memory: Memory, sight: Sight) -> datetime | None:
         moments.append(start_of(candidate, seen) + schedule.startup_timeout)
         if seen.unavailable_since is not None:
             moments.append(seen.unavailable_since + schedule.startup_timeout)
+        moments += next_due(memory, sight)
         ends = step_ends(memory, sight)
         if ends is not None:
             moments.append(ends)

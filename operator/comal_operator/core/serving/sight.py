@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from comal_operator.core.serving.counters import Reading
@@ -45,6 +45,16 @@ class Request:
     by: str | None = None
 
 
+@dataclass(frozen=True)
+class Round:
+    """One time that a further check was asked."""
+
+    state: str | None
+    """None while it runs; then `message` is what keeps it from running, if anything does."""
+    message: str
+    at: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sight:
     """All that a rollout's next step hangs on, in one value."""
@@ -64,6 +74,8 @@ class Sight:
     """
     readings: Mapping[str, Reading] | None = None
     """What each router has counted; None if not every router has just told."""
+    checks: Mapping[str, Round] = field(default_factory=dict)
+    """How the rounds of further checks stand, by their keys."""
     smoke: SmokeResult | None = None
     """How the candidate's smoke test has ended; None if it has not."""
     request: Request | None = None

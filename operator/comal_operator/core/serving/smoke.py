@@ -11,17 +11,18 @@ from decimal import Decimal
 from typing import Any
 
 from comal_operator.api.rollout_smoke import Smoke
-from comal_operator.core.children import child_metadata, container_security, is_ours, pod_security
+from comal_operator.core.children import is_ours
 from comal_operator.core.conditions import find, is_true, parse_timestamp
 from comal_operator.core.durations import parse_duration
 from comal_operator.core.names import child_name, short_hash
 from comal_operator.core.plan import Action, Create, Delete, Manifest, Ref, Seen, Settings
 from comal_operator.core.serving.climb import first_smoke
-from comal_operator.core.serving.labels import SMOKE, serving_labels
+from comal_operator.core.serving.labels import SMOKE
 from comal_operator.core.serving.latched import SmokeResult
 from comal_operator.core.serving.memory import Memory
-from comal_operator.core.serving.pods import SCORING_PORT, service_account_name
+from comal_operator.core.serving.pods import SCORING_PORT
 from comal_operator.core.serving.revision import child_of_revision
+from comal_operator.core.serving.sandbox import sandboxed_job
 from comal_operator.core.serving.schedule import Schedule
 from comal_operator.core.serving.sight import Sight
 from comal_trainer.contract import ContractError
@@ -123,38 +124,20 @@ def _job(
         retries=smoke.retries,
         timeout=timeout,
     )
-    marks = serving_labels(mdep, SMOKE)
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": child_metadata(mdep, name, marks),
-        "spec": {
-            "backoffLimit": 2,
-            "activeDeadlineSeconds": int((smoke.retries + 1) * (timeout + 1)) + 300,
-            "ttlSecondsAfterFinished": _KEPT_SECONDS,
-            "template": {"metadata": {"labels": marks}, "spec": _pod(mdep, trial, settings)},
-        },
-    }
-
-
-def _pod(mdep: Manifest, trial: Trial, settings: Settings) -> dict[str, Any]:
     container = {
-        "name": SMOKE,
         "image": settings.trainer_image,
         "args": list(smoke_arguments(trial)),
-        "securityContext": container_security(),
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi"},
             "limits": {"memory": "256Mi"},
         },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - the Pod's own
     }
-    return {
-        "serviceAccountName": service_account_name(mdep),
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "restartPolicy": "Never",
-        "securityContext": pod_security(),
-        "containers": [container],
-        "volumes": [{"name": "tmp", "emptyDir": {}}],
-    }
+    return sandboxed_job(
+        mdep,
+        name,
+        SMOKE,
+        container,
+        backoffLimit=2,
+        activeDeadlineSeconds=int((smoke.retries + 1) * (timeout + 1)) + 300,
+        ttlSecondsAfterFinished=_KEPT_SECONDS,
+    )

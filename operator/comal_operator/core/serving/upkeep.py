@@ -21,10 +21,11 @@ from comal_operator.core.plan import (
     Settings,
 )
 from comal_operator.core.serving.attached import ways_in
+from comal_operator.core.serving.check_jobs import check_actions
 from comal_operator.core.serving.endpoints import Address, Routing
 from comal_operator.core.serving.envoy import RouterConfig
 from comal_operator.core.serving.looked import Looked
-from comal_operator.core.serving.network import network_policies
+from comal_operator.core.serving.network import check_policy, network_policies
 from comal_operator.core.serving.objects import (
     endpoint_service,
     revision_service,
@@ -86,13 +87,14 @@ class Upkeep:
             superfluous_ways_in(self.looked.mdep, self._ways_in, self.seen),
             self._routers(),
             self._touches(now),
-            self._smoke(),
+            self._trials(),
         )
         return tuple(action for group in groups for action in group)
 
-    def _smoke(self) -> tuple[Action, ...]:
+    def _trials(self) -> tuple[Action, ...]:
         looked = self.looked
-        return smoke_actions(looked.mdep, looked.memory, looked.sight, self.seen, self.settings)
+        about = (looked.mdep, looked.memory, looked.sight, self.seen, self.settings)
+        return smoke_actions(*about) + check_actions(*about)
 
     def strangers(self) -> list[str]:
         """Return whose names we need and somebody else has."""
@@ -128,7 +130,9 @@ class Upkeep:
     @cached_property
     def _surroundings(self) -> tuple[Manifest, ...]:
         mdep = self.looked.mdep
+        has_checks = self.looked.spec.rollout.analysis.checks
         return (
+            *((check_policy(mdep),) if has_checks else ()),
             service_account(mdep),
             *network_policies(mdep, self.settings, self._templates()),
             disruption_budget(mdep),

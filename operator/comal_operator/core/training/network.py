@@ -7,24 +7,12 @@ from typing import Any
 
 from comal_operator.api.training_run import TrainingRunSpec
 from comal_operator.core.names import LABEL_MODEL_REGISTRY, LABEL_TRAINING_RUN
+from comal_operator.core.network_rules import DNS, IN_CLUSTER, OUTSIDE
 from comal_operator.core.plan import Manifest
 from comal_operator.core.registry.objects import READER_PORT, WRITER_PORT
 from comal_operator.core.training.baseline import is_same_data
 from comal_operator.core.training.objects import FETCH, NOTIFY, PROFILE, REGISTER, STEP, metadata
 from comal_trainer.contract.progress import PROGRESS_PORT
-
-# Where clouds hand out the node's own credentials.
-METADATA_ADDRESS = "169.254.169.254/32"
-METADATA_ADDRESS_V6 = "fd00:ec2::254/128"
-_OUTSIDE = {
-    "to": [
-        {"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_ADDRESS]}},
-        {"ipBlock": {"cidr": "::/0", "except": [METADATA_ADDRESS_V6]}},
-    ]
-}
-# An address range finds no Pods.
-_IN_CLUSTER: dict[str, Any] = {"to": [{"namespaceSelector": {}}]}
-_DNS = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
 
 
 def network_policies(
@@ -39,9 +27,9 @@ def network_policies(
         _egress(run, "steps", STEP, *_of_steps(spec, operator_namespace)),
     ]
     if spec.data:
-        policies.append(_egress(run, "fetch", FETCH, _OUTSIDE))
+        policies.append(_egress(run, "fetch", FETCH, OUTSIDE))
     if spec.notify:
-        policies.append(_egress(run, "notify", NOTIFY, _OUTSIDE, _IN_CLUSTER))
+        policies.append(_egress(run, "notify", NOTIFY, OUTSIDE, IN_CLUSTER))
     if spec.register_ is not None:
         writer = _registry(spec.register_.registry, WRITER_PORT)
         policies.append(_egress(run, "register", REGISTER, writer))
@@ -52,7 +40,7 @@ def network_policies(
 
 
 def _of_steps(spec: TrainingRunSpec, operator_namespace: str) -> list[dict[str, Any]]:
-    rules = [_OUTSIDE, _operator(operator_namespace)]
+    rules = [OUTSIDE, _operator(operator_namespace)]
     if spec.register_ is not None and is_same_data(spec.gate):
         # Steps with role Evaluate fetch the baseline before they start.
         rules.append(_registry(spec.register_.registry, READER_PORT))
@@ -82,7 +70,7 @@ def _registry(name: str, port: int) -> dict[str, Any]:
 
 
 def _egress(run: Manifest, part: str, component: str, *rules: Mapping[str, Any]) -> Manifest:
-    allowed = {"policyTypes": ["Egress"], "egress": [_DNS, *rules]}
+    allowed = {"policyTypes": ["Egress"], "egress": [DNS, *rules]}
     return _network_policy(run, part, {"app.kubernetes.io/component": component}, allowed)
 
 
