@@ -27,16 +27,18 @@ from crash.campaign import Verdict, carry_out, choose, references, show
 from crash.cluster import Cluster, Mirror
 from crash.evidence import Evidence
 from crash.life import When
+from crash.meeting import MEETING
 from crash.mutants import MUTANTS, Mutant
 from crash.play import Outcome, Theatre
 from crash.repeats import play_again
 from crash.running import RUNNING
+from crash.scaling import SCALING
 from crash.scenario import Scenario
 from crash.serving import SERVING
 from crash.table import name_of, print_divergences, print_kills, say
 from crash.training import TRAINING
 
-SCENARIOS = (*TRAINING, *RUNNING, *SERVING)
+SCENARIOS = (*TRAINING, *RUNNING, *MEETING, *SERVING, *SCALING)
 
 # The table needs so many columns, also in a log.
 console = Console(width=None if sys.stdout.isatty() else 110)
@@ -122,7 +124,7 @@ def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(prog="crash", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", default="0", help="how many, or `every` write in every manner")
-    parser.add_argument("--scenario", default="", help="only those whose name contains this")
+    parser.add_argument("--scenario", nargs="*", default=[""], help="those with this in their name")
     parser.add_argument("--when", type=When, choices=list(When), help="only kills of this manner")
     parser.add_argument("--evidence", default=".build/crash", type=Path, help="kept if it diverges")
     parser.add_argument("--seed", type=int, default=1, help="chooses the kills")
@@ -130,7 +132,7 @@ def main() -> int:
     given = parser.parse_args()
     # What dies says so; the verdicts say what matters.
     logging.disable(logging.WARNING)
-    chosen = [one for one in SCENARIOS if given.scenario in one.name]
+    chosen = [one for one in SCENARIOS if any(text in one.name for text in given.scenario)]
     if not chosen:
         names = ", ".join(one.name for one in SCENARIOS)
         print(f"crash: no scenario has {given.scenario!r} in its name; there are: {names}")

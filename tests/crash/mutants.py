@@ -14,10 +14,12 @@ from comal_operator.api.training_run_status import TrainingRunStatus
 from comal_operator.core.children import child_metadata
 from comal_operator.core.plan import Apply, Manifest, Ref, WriteStatus
 from comal_operator.core.registry.numbers import next_number
+from comal_operator.core.serving.autoscaling import is_handed_over
 from comal_operator.core.serving.memory import Memory
 from comal_operator.core.serving.rollout import advance, drained
 from comal_operator.core.serving.sight import Sight
 from comal_operator.core.serving.upkeep import Upkeep
+from comal_operator.core.training.cache import Turn, turn
 from comal_operator.core.training.objects import run_child_name
 from comal_operator.core.training.registration import registered_by
 from comal_operator.core.training.steps import Eyes, Observation, observe_steps
@@ -127,6 +129,10 @@ def _drained_at_once(memory: Memory, *_: Any) -> list[str]:
     return [one.revision for one in memory.draining]
 
 
+def _believed_handed_over(deployment: Manifest | None) -> bool:
+    return deployment is not None and bool(deployment["spec"].get("replicas"))
+
+
 def _plant_drain(stack: ExitStack) -> None:
     _replace_function(drained, _drained_at_once)(stack)
     stack.enter_context(patch.object(Upkeep, "_is_left", lambda *_: True))
@@ -204,6 +210,16 @@ MUTANTS = (
         quick=True,
         plant=_replace_function(advance, _advance_unasked),
         scenarios=("routers are slow",),
+    ),
+    Mutant(
+        name="nobody owns the number of Pods",
+        plant=_replace_function(is_handed_over, _believed_handed_over),
+        scenarios=("autoscaler takes over",),
+    ),
+    Mutant(
+        name="equal steps run side by side",
+        plant=_replace_function(turn, lambda *_: Turn()),
+        scenarios=("one key, two runs",),
     ),
     Mutant(
         name="Pods go before routers have left",

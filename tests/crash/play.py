@@ -14,6 +14,7 @@ from crash.diary import Diary, Entry
 from crash.life import Clock, Kill, Life, When
 from crash.recorder import Recorder, Snapshot
 from crash.scenario import Scenario, Stage
+from crash.standin.autoscalers import Shrinking
 from crash.standin.controllers import Controllers
 from crash.standin.deployments import Kubelet
 from crash.standin.routers import Routers
@@ -109,6 +110,7 @@ async def play(
     recorder = Recorder(theatre.mirror, namespace)
     clock = Clock()
     routers = Routers(theatre.mirror, namespace, scenario.script.router_lag)
+    shrinking = Shrinking(theatre.mirror, namespace, scenario.script)
     kubelet = Kubelet(scenario.script, clock)
     controllers = Controllers(theatre.cluster, theatre.mirror, namespace, kubelet)
 
@@ -136,7 +138,7 @@ async def play(
         fault = await until.over(give_up)
         diary.note(f"over: {fault or 'its goal is reached'}")
         snapshot, jobs = recorder.snapshot(), recorder.jobs()
-        fault = fault or "; ".join(routers.overtaken[:2])
+        fault = fault or "; ".join((*routers.overtaken[:2], *shrinking.seen[:2]))
         if not fault and scenario.judge is not None:
             fault, snapshot = scenario.judge(stage, recorder), {}
     finally:
@@ -145,6 +147,7 @@ async def play(
         recorder.close()
         diary.close()
         routers.close()
+        shrinking.close()
         # Ten thousand stories would not fit into etcd.
         kinds = {body["kind"] for body in theatre.mirror.all(namespace)}
         await theatre.cluster.clear(namespace, kinds)

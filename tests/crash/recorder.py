@@ -22,7 +22,7 @@ _CLUSTER_IP = re.compile(r"\b10\.96\.\d+\.\d+\b")
 _SHARES = re.compile(r"(=\d+) #[0-9a-f]{8}")
 # How many Pods a Deployment had at the moment when a condition was written.
 _PODS = re.compile(r"\b\d+ of \d+ Pods\b")
-_HASH = re.compile(r"-([0-9a-f]{8})$")
+_HASH = re.compile(r"-([0-9a-f]{8})(?=-|$)")
 # A key that only Secrets have whose values are drawn by lot.
 _RANDOM = frozenset({"htpasswd", "primary"})
 _OWN = ("resourceVersion", "creationTimestamp", "managedFields", "generation")
@@ -56,11 +56,12 @@ class Recorder:
             body["metadata"]["uid"]: body["metadata"]["name"]
             for body in self._mirror.all(self._namespace, "TrainingRun")
         }
-        return {
-            f"{runs[uid]}/{step}": count
-            for (uid, step), count in sorted(self._jobs.items())
-            if uid in runs
-        }
+        found: Counter[str] = Counter()
+        for (uid, step), count in sorted(self._jobs.items()):
+            if uid in runs:
+                # What is sealed or restored has a hash in its name.
+                found[f"{runs[uid]}/{self._plain(step)}"] += count
+        return dict(found)
 
     def snapshot(self) -> Snapshot:
         """Return all that is there, without what differs between two equal runs."""
@@ -82,11 +83,10 @@ class Recorder:
         self._uids[meta["uid"]] = f"<uid of {name}>"
         for owner in meta.get("ownerReferences") or ():
             # Children of a run are told apart from those of an earlier one by a hash of its uid.
-            hashed = _HASH.search(meta["name"])
-            if hashed and owner["kind"] == "TrainingRun":
-                self._hashes[hashed[1]] = "<hash>"
-        if body["kind"] == "Secret" and (hashed := _HASH.search(meta["name"])):
-            self._hashes[hashed[1]] = "<hash>"
+            if owner["kind"] == "TrainingRun":
+                self._hashes |= dict.fromkeys(_HASH.findall(meta["name"]), "<hash>")
+        if body["kind"] == "Secret":
+            self._hashes |= dict.fromkeys(_HASH.findall(meta["name"]), "<hash>")
         if body["kind"] == "Job":
             owners = meta.get("ownerReferences") or [{"uid": ""}]
             self._jobs[owners[0]["uid"], meta["labels"][LABEL_STEP]] += 1

@@ -11,7 +11,9 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
+from comal_operator.core.serving.autoscaling import HORIZONTAL_POD_AUTOSCALER
 from crash.cluster import Cluster, Mirror
+from crash.standin.autoscalers import sync_autoscalers
 from crash.standin.deployments import Kubelet, sync_deployment, sync_slices
 from crash.standin.garbage import collect, orphans
 from crash.standin.jobs import carry_out_job, step_of
@@ -65,10 +67,12 @@ class Controllers:
             # The protection of claims that are in use; ours never are.
             self._spawn(self._cluster.merge(body, {"metadata": {"finalizers": None}}))
         if kind in ("Deployment", "Pod", "Service", "Secret"):
-            self._sync_soon("Deployment", self._sync_deployments())
+            self._sync_soon("Deployment")
+        if kind in ("Deployment", HORIZONTAL_POD_AUTOSCALER):
+            self._sync_soon("Autoscaler")
         # Its own slices too: one that was made late must still get the endpoints of now.
         if kind in ("Pod", "Service", "EndpointSlice"):
-            self._sync_soon("EndpointSlice", self._sync_slices())
+            self._sync_soon("EndpointSlice")
 
     async def _collect(self, orphan: Mapping[str, Any]) -> None:
         await collect(self._cluster, orphan)
@@ -78,30 +82,34 @@ class Controllers:
         key = (job["metadata"]["labels"][LABEL_RUN], step_of(job))
         attempt = self._attempts.get(key, 0)
         self._attempts[key] = attempt + 1
-        ending = self._kubelet.script.ending(*key, attempt)
+        run = self._mirror.get("TrainingRun", self._namespace, key[0]) or {}
+        gate = (run.get("status") or {}).get("gate") or {}
+        ending = self._kubelet.script.ending(*key, attempt, gate.get("measured"))
         self._spawn(carry_out_job(self._cluster, job, ending, attempt))
 
-    def _sync_soon(self, what: str, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` unless it runs already; then once more after that."""
+    def _sync_soon(self, what: str) -> None:
+        """Do that work unless it is under way; then once more after that."""
         if what in self._syncing:
             self._syncing[what] = True
-            work.close()
             return
         self._syncing[what] = False
-        self._spawn(self._sync(what, work))
+        self._spawn(self._sync(what))
 
-    async def _sync(self, what: str, work: Coroutine[Any, Any, None]) -> None:
-        await work
+    async def _sync(self, what: str) -> None:
+        match what:
+            case "Deployment":
+                await self._sync_deployments()
+            case "EndpointSlice":
+                await sync_slices(self._cluster, self._mirror, self._namespace)
+            case _:
+                script = self._kubelet.script
+                await sync_autoscalers(self._cluster, self._mirror, self._namespace, script)
         if self._syncing.pop(what):
-            again = self._sync_deployments() if what == "Deployment" else self._sync_slices()
-            self._sync_soon(what, again)
+            self._sync_soon(what)
 
     async def _sync_deployments(self) -> None:
         for deployment in list(self._mirror.all(self._namespace, "Deployment")):
             await sync_deployment(self._cluster, self._mirror, deployment, self._kubelet)
-
-    async def _sync_slices(self) -> None:
-        await sync_slices(self._cluster, self._mirror, self._namespace)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
