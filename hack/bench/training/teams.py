@@ -38,9 +38,11 @@ GATED_SPEC: Body = {
 class LongScript(Script):
     """The steps that never end are known by their name."""
 
-    def ending(self, run: str, step: str, attempt: int) -> Ending:
+    def ending(self, run: str, step: str, attempt: int, measured: str | None = None) -> Ending:
         """Return how the step's container ends."""
-        return Ending(stays=True) if step == LIVE_STEP else super().ending(run, step, attempt)
+        if step == LIVE_STEP:
+            return Ending(stays=True)
+        return super().ending(run, step, attempt, measured)
 
 
 @dataclass
