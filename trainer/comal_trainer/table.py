@@ -65,6 +65,9 @@ class Table:
 def read_table(path: Path) -> Table:
     """Return the table of a CSV file; raise UserError when it is none."""
     try:
+        with path.open("rb") as raw:
+            if raw.read(4) == b"PAR1":
+                raise UserError(f"data: {path.name} is parquet, which is not read: write it as CSV")
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
             columns = tuple(next(reader, ()))
