@@ -49,7 +49,7 @@ demo: dev up install ## the whole story on a real cluster, with real output
 	@$(VENV)/python hack/demo
 
 .PHONY: test
-test: dev verify unit azure up apiserver crash install stories ## all that proves it
+test: dev verify unit azure up apiserver crash walk install stories ## all that proves it
 
 # --- developing ---------------------------------------------------------------------------------
 
@@ -113,6 +113,20 @@ rel-traffic: ## callers without a pause through rollouts and deaths (ROLLOUTS=20
 .PHONY: bench-rollout
 bench-rollout: ## split, cost of the router and time to zero, beside what others publish (6 min)
 	@PYTHONPATH=hack:tests $(VENV)/python -m bench.rollout
+
+.PHONY: walk
+walk: ## random specs and what people do to them, as CI walks: 100 transitions
+	@PYTHONPATH=hack:tests $(VENV)/python -m walk --transitions 100
+
+N ?= 10000
+
+.PHONY: rel-walk
+rel-walk: ## the same for long (N=10000, SEED=1)
+	@PYTHONPATH=hack:tests $(VENV)/python -m walk --transitions $(N) --seed $(or $(SEED),1)
+
+.PHONY: rel-walk-mutants
+rel-walk-mutants: ## plant bugs that the walk must find
+	@PYTHONPATH=hack:tests $(VENV)/python -m walk --mutants
 
 .PHONY: bench-training
 bench-training: ## a run's writes, start and memory at 1000 live and 5000 ended runs (20 min)

@@ -169,6 +169,11 @@ WRONG_TRAINING = [
         id="a claim and a size",
     ),
     pytest.param(
+        run(workspace={"accessModes": ["ReadWriteOncePod", "ReadWriteOnce"]}),
+        ("spec.workspace.accessModes", "ReadWriteOncePod", "remove"),
+        id="one Pod alone and others too",
+    ),
+    pytest.param(
         run(workspace={"size": "10GB"}), ("spec.workspace.size", "10Gi"), id="a size in GB"
     ),
     pytest.param(

@@ -116,6 +116,21 @@ class Cluster:
             async for line in answer.content:
                 yield json.loads(line)
 
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        content: str = "application/json",
+    ) -> tuple[int, Body]:
+        """Send, and return status and answer, whatever they are."""
+        data = None if body is None else json.dumps(body)
+        headers = {"Content-Type": content}
+        async with self._session.request(
+            method, self._url + path, data=data, headers=headers
+        ) as answer:
+            return answer.status, await answer.json()
+
     async def _send(
         self,
         method: str,
@@ -124,17 +139,12 @@ class Cluster:
         content: str = "application/json",
         accepted: tuple[int, ...] = (),
     ) -> Body | None:
-        data = None if body is None else json.dumps(body)
-        headers = {"Content-Type": content}
-        async with self._session.request(
-            method, self._url + path, data=data, headers=headers
-        ) as answer:
-            said: Body = await answer.json()
-            if answer.status in accepted:
-                return None
-            if answer.status >= 400:
-                raise AssertionError(f"{method} {path}: {said.get('message')}")
-            return said
+        status, said = await self.ask(method, path, body, content)
+        if status in accepted:
+            return None
+        if status >= 400:
+            raise AssertionError(f"{method} {path}: {said.get('message')}")
+        return said
 
 
 class Mirror:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from kubernetes.aio.client.api_client import ApiClient
@@ -133,16 +135,17 @@ class Trap(Hooks):
         raise DeadError
 
 
-@dataclass(frozen=True)
+@dataclass
 class Clock:
-    """The time that decisions see: it runs PACE times as fast."""
+    """The time that decisions see: it runs `pace` times as fast."""
 
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    pace: float = PACE
 
     def __call__(self) -> datetime:
         """Return the time now."""
         passed = datetime.now(UTC) - self.started
-        return self.started + timedelta(seconds=passed.total_seconds() * PACE)
+        return self.started + timedelta(seconds=passed.total_seconds() * self.pace)
 
 
 class FreezingApi(Api):
@@ -183,6 +186,7 @@ class Life:
         ask_router: AskRouter,
         note: Note,
         is_laggard: bool = False,
+        settings: Settings = SETTINGS,
     ) -> None:
         self.is_laggard = is_laggard
         self.trap = Trap(kill, note)
@@ -192,7 +196,7 @@ class Life:
         around = Surroundings(
             hooks=self.trap,
             clock=clock,
-            pace=PACE,
+            pace=clock.pace,
             ask_router=ask_router,
             writes_per_second=1000,
             writes_at_once=1000,
@@ -201,7 +205,7 @@ class Life:
             api=FreezingApi(self._client, self.trap, _SLOW if is_laggard else 0.0),
             fence=self.trap,
             namespaces=(namespace,),
-            settings=SETTINGS,
+            settings=settings,
             around=around,
         )
         self._filled = False
@@ -215,7 +219,9 @@ class Life:
             except (TransientError, LeaseLostError):
                 raise
             except Exception as error:
-                self.raised.append(f"{key.kind} {key.name}: {error!r}")
+                last = traceback.extract_tb(error.__traceback__)[-1]
+                where = f"{Path(last.filename).name}:{last.lineno}"
+                self.raised.append(f"{key.kind} {key.name}: {error!r} at {where}")
                 raise
 
         self._engine.queue._look = watched

@@ -54,11 +54,12 @@ def planted(mutant: Mutant) -> Iterator[None]:
         yield
 
 
-def _replace(target: Any, name: str, value: Any) -> Callable[[ExitStack], None]:
+def replaced(target: Any, name: str, value: Any) -> Callable[[ExitStack], None]:
+    """Return what plants `value` there."""
     return lambda stack: stack.enter_context(patch.object(target, name, value))
 
 
-def _replace_function(function: Callable[..., Any], value: Any) -> Callable[[ExitStack], None]:
+def replaced_function(function: Callable[..., Any], value: Any) -> Callable[[ExitStack], None]:
     """Return what plants `value` wherever the operator imported `function` to."""
 
     def plant(stack: ExitStack) -> None:
@@ -134,7 +135,7 @@ def _believed_handed_over(deployment: Manifest | None) -> bool:
 
 
 def _plant_drain(stack: ExitStack) -> None:
-    _replace_function(drained, _drained_at_once)(stack)
+    replaced_function(drained, _drained_at_once)(stack)
     stack.enter_context(patch.object(Upkeep, "_is_left", lambda *_: True))
 
 
@@ -142,41 +143,41 @@ MUTANTS = (
     Mutant(
         name="Jobs by generateName",
         quick=True,
-        plant=_replace(Gateway, "create", _create_by_generate_name),
+        plant=replaced(Gateway, "create", _create_by_generate_name),
         scenarios=("steps alone",),
     ),
     Mutant(
         name="children with random names",
         quick=True,
-        plant=_replace_function(run_child_name, _random_name),
+        plant=replaced_function(run_child_name, _random_name),
         scenarios=("steps alone",),
     ),
     Mutant(
         name="no owner on children",
-        plant=_replace_function(child_metadata, _metadata_without_owner),
+        plant=replaced_function(child_metadata, _metadata_without_owner),
         scenarios=("steps alone", "run deleted midway"),
     ),
     Mutant(
         name="a run forgets its registration",
-        plant=_replace_function(registered_by, lambda *_: None),
+        plant=replaced_function(registered_by, lambda *_: None),
         scenarios=("first model",),
         kills=every_write(When.AFTER, 34),
     ),
     Mutant(
         name="a run forgets its finished steps",
         quick=True,
-        plant=_replace_function(observe_steps, _observe_without_memory),
+        plant=replaced_function(observe_steps, _observe_without_memory),
         scenarios=("job deleted after",),
     ),
     Mutant(
         name="version numbers by counting",
         quick=True,
-        plant=_replace_function(next_number, _count),
+        plant=replaced_function(next_number, _count),
         scenarios=("version deleted",),
     ),
     Mutant(
         name="strangers are adopted",
-        plant=_replace(Deeds, "_apply", _apply_to_strangers),
+        plant=replaced(Deeds, "_apply", _apply_to_strangers),
         scenarios=("name is taken",),
     ),
     Mutant(
@@ -188,27 +189,27 @@ MUTANTS = (
     Mutant(
         name="writes on what the cache says",
         quick=True,
-        plant=_replace(World, "live", _look_into_cache),
+        plant=replaced(World, "live", _look_into_cache),
         scenarios=("last job deleted",),
     ),
     Mutant(
         name="status without resourceVersion",
         quick=True,
-        plant=_replace(Gateway, "apply_status", _apply_status_blindly),
+        plant=replaced(Gateway, "apply_status", _apply_status_blindly),
         scenarios=("last job deleted",),
         kills=every_write(When.FROZEN, 8),
     ),
     Mutant(
         name="no look at the Lease",
         quick=True,
-        plant=_replace(Trap, "remaining", lambda _: 10.0),
+        plant=replaced(Trap, "remaining", lambda _: 10.0),
         scenarios=("steps alone",),
         kills=every_write(When.DEPOSED, 9, 2),
     ),
     Mutant(
         name="shares rise unacknowledged",
         quick=True,
-        plant=_replace_function(advance, _advance_unasked),
+        plant=replaced_function(advance, _advance_unasked),
         scenarios=("routers are slow",),
     ),
     Mutant(

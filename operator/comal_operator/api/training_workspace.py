@@ -30,7 +30,18 @@ class Workspace(ApiType):
     access_modes: (
         Annotated[
             tuple[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"], ...],
-            Field(min_length=1, max_length=3, json_schema_extra=UNIQUE),
+            Field(
+                min_length=1,
+                max_length=3,
+                json_schema_extra=UNIQUE
+                | rules(
+                    rule(
+                        "self.size() == 1 || !('ReadWriteOncePod' in self)",
+                        "accessModes has ReadWriteOncePod beside others, which no claim may have:"
+                        " keep it alone or remove it",
+                    )
+                ),
+            ),
         ]
         | None
     ) = None

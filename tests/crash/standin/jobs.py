@@ -66,14 +66,14 @@ class Script:
         if step.startswith("restore-"):
             return json.dumps({"size": 3, "error": None})
         if step == "convert":
-            return json.dumps(_CONVERTED)
+            return json.dumps(CONVERTED)
         if step == "register":
             digest = hashlib.sha256(run.encode()).hexdigest()
             return json.dumps({"digest": f"sha256:{digest}", "size": 1, "files": 1, "error": None})
         return ""
 
 
-_CONVERTED: Body = {
+CONVERTED: Body = {
     "format": "onnx",
     "sourceFormat": "sklearn-joblib",
     "contract": "data-matrix",
@@ -89,16 +89,16 @@ _CONVERTED: Body = {
 
 async def carry_out_job(cluster: Cluster, job: Body, ending: Ending, attempt: int) -> None:
     """Make the Job's Pod and let both end."""
-    pod = await cluster.create(_pod(job, attempt))
+    pod = await cluster.create(pod_of(job, attempt))
     if pod is None:
         return
-    await cluster.merge(job, {"status": _running(job)}, "status")
+    await cluster.merge(job, {"status": running_job_status(job)}, "status")
     if ending.stays:
-        await cluster.merge(pod, {"status": _running_pod(job)}, "status")
+        await cluster.merge(pod, {"status": running_pod_status(job)}, "status")
         return
     await asyncio.sleep(ending.lasts)
-    await cluster.merge(pod, {"status": _pod_status(job, ending)}, "status")
-    await cluster.merge(job, {"status": _ended(job, ending)}, "status")
+    await cluster.merge(pod, {"status": ended_pod_status(job, ending)}, "status")
+    await cluster.merge(job, {"status": ended_job_status(job, ending)}, "status")
 
 
 def step_of(job: Mapping[str, Any]) -> str:
@@ -107,7 +107,7 @@ def step_of(job: Mapping[str, Any]) -> str:
     return name
 
 
-def _pod(job: Body, attempt: int) -> Body:
+def pod_of(job: Body, attempt: int) -> Body:
     template, meta = job["spec"]["template"], job["metadata"]
     # The real controller adds five letters by chance; ours must end alike, killed or not.
     return {
@@ -135,7 +135,7 @@ def controlled_by(owner: Mapping[str, Any]) -> Body:
     }
 
 
-def _running_pod(job: Body) -> Body:
+def running_pod_status(job: Body) -> Body:
     """Return the status of a Pod whose containers run since the Job was made."""
     running = {"startedAt": job["metadata"]["creationTimestamp"]}
     return {
@@ -155,7 +155,7 @@ def _running_pod(job: Body) -> Body:
     }
 
 
-def _pod_status(job: Body, ending: Ending) -> Body:
+def ended_pod_status(job: Body, ending: Ending) -> Body:
     terminated = {
         "exitCode": ending.exit_code,
         "reason": "Completed" if ending.exit_code == 0 else "Error",
@@ -178,11 +178,11 @@ def _pod_status(job: Body, ending: Ending) -> Body:
     return {"phase": phase, "startTime": _NOW, "containerStatuses": containers}
 
 
-def _running(job: Body) -> Body:
+def running_job_status(job: Body) -> Body:
     return {"startTime": job["metadata"]["creationTimestamp"], "active": 1, "ready": 0}
 
 
-def _ended(job: Body, ending: Ending) -> Body:
+def ended_job_status(job: Body, ending: Ending) -> Body:
     since = job["metadata"]["creationTimestamp"]
     first, last = ("SuccessCriteriaMet", "Complete")
     if ending.exit_code:

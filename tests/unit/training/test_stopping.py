@@ -69,6 +69,7 @@ MOMENTS: dict[str, Moment] = {
         "Registered",
         {"Complete", "GatePassed", "Registered"},
     ),
+    "suspended after its end": (lambda: spec(kept(), suspend=True), "Completed", {"Complete"}),
 }
 
 
@@ -130,6 +131,21 @@ def kept(**more: Any) -> World:
 
 def names(world: World, *kinds: str) -> list[str]:
     return sorted(kind for kind, _ in world.objects if kind in kinds)
+
+
+def test_what_is_changed_after_the_end_is_taken_note_of() -> None:
+    world = spec(kept(), ttl={"children": "1h"})
+    before = world.status()
+    world.settle()
+    said = world.status()["conditions"]
+    generation = world.run()["metadata"]["generation"]
+    assert generation > before["observedGeneration"]
+    assert {one["observedGeneration"] for one in said} == {generation}
+    assert world.status() == {
+        **before,
+        "observedGeneration": generation,
+        "conditions": [{**one, "observedGeneration": generation} for one in before["conditions"]],
+    }
 
 
 def test_everything_is_kept_without_a_ttl() -> None:

@@ -114,6 +114,15 @@ def test_trials_are_remembered_before_their_runs_are_made() -> None:
     raise AssertionError("no trials")
 
 
+def test_a_preset_that_nobody_defines_is_told_before_there_are_trials() -> None:
+    world = Sweeping()
+    steps = [{"name": "train", "placement": {"preset": "aks-spto"}}]
+    world.add(a_run(sweep=GRID, steps=steps, gate=GATE), a_registry())
+    world.settle()
+    assert conditions(world.status())["Ready"] == ("False", "PresetUnknown")
+    assert world.trials() == {}
+
+
 def test_no_more_trials_run_at_once_than_asked() -> None:
     world = sweeping()
     assert world.states() == ["Running", "Running"]

@@ -31,7 +31,7 @@ from comal_operator.core.training.progress import questions, with_metrics, with_
 from comal_operator.core.training.relevant import RELEVANT
 from comal_operator.core.training.restore import restore_all
 from comal_operator.core.training.same_data import choose_baseline
-from comal_operator.core.training.status import invalid_status, is_written, status_of
+from comal_operator.core.training.status import follow, invalid_status, is_written, status_of
 from comal_operator.core.training.step_failed import step_failed
 from comal_operator.core.training.step_jobs import run_steps
 from comal_operator.core.training.steps import ENDS, Eyes, Observation
@@ -81,7 +81,7 @@ def plan_training_run(run: Manifest, seen: Seen, *, now: datetime, settings: Set
     if run["metadata"].get("deletionTimestamp"):
         return Plan()
     if has_ended(run):
-        return trials_go_too(run, seen) or after_the_end(run, seen, now)
+        return follow(run) or trials_go_too(run, seen) or after_the_end(run, seen, now)
     try:
         typed = TrainingRun.model_validate(run)
     except ValidationError as error:

@@ -44,10 +44,15 @@ def leaves_spot(look: Look, step: Step) -> bool:
 
 def unknown_preset(look: Look) -> Next | None:
     """Return the wait for a preset that the installation does not define; None if all are there."""
+    if look.status.sweep is not None and look.status.sweep.workspace is not None:
+        # The steps were its trials', which are over.
+        return None
     states: dict[str, StepStatus] = {one.name: one for one in look.steps}
     for step in look.spec.steps:
         name = step.placement.preset if step.placement else None
-        if name is None or name in look.settings.presets or states[step.name].state != "Pending":
+        status = states.get(step.name)
+        begun = status is not None and status.state != "Pending"
+        if name is None or name in look.settings.presets or begun:
             continue
         there = ", ".join(sorted(look.settings.presets)) or "none"
         text = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from comal_operator.api.training_run_status import TrainingRunStatus
 from comal_operator.core.conditions import condition, merge, timestamp
-from comal_operator.core.plan import Manifest
+from comal_operator.core.plan import Manifest, Plan, Ref, WriteStatus
 from comal_operator.core.reasons import RunReason
 from comal_operator.core.training.default_image import remembered
 from comal_operator.core.training.look import Facts, Look, State
@@ -54,6 +54,24 @@ def invalid_status(run: Manifest, reason: str, message: str, now: Any) -> dict[s
     said = [condition("Ready", False, reason, message), condition("Stalled", True, reason, message)]
     merged = merge(old.get("conditions") or (), said, generation=generation, now=now)
     return {"observedGeneration": generation, "conditions": merged}
+
+
+def follow(run: Manifest) -> Plan | None:
+    """Return how an ended run takes note of a changed ttl; None once it has.
+
+    Nothing else follows from it, but readers of observedGeneration would wait for ever.
+    """
+    status, generation = run["status"], run["metadata"]["generation"]
+    if status.get("observedGeneration") == generation:
+        return None
+    said = [
+        {**one, "observedGeneration": generation}
+        for one in status["conditions"]
+        if one["type"] in _OURS
+    ]
+    followed = {key: value for key, value in status.items() if key in _FIELDS}
+    followed |= {"observedGeneration": generation, "conditions": said}
+    return Plan((WriteStatus(Ref.of(run), run["metadata"]["resourceVersion"], followed),))
 
 
 def is_written(status: Mapping[str, Any], live: Mapping[str, Any] | None) -> bool:
