@@ -141,11 +141,14 @@ class Clock:
 
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     pace: float = PACE
+    skipped: timedelta = timedelta()
+    """Time that passed in no time."""
 
     def __call__(self) -> datetime:
         """Return the time now."""
         passed = datetime.now(UTC) - self.started
-        return self.started + timedelta(seconds=passed.total_seconds() * self.pace)
+        paced = timedelta(seconds=passed.total_seconds() * self.pace)
+        return self.started + paced + self.skipped
 
 
 class FreezingApi(Api):

@@ -80,7 +80,8 @@ class Stage:
             await asyncio.sleep(_TICK)
             self._check()
             quiet = self.recorder.quiet_for()
-            if quiet > _STUCK or (quiet > _QUIET and self._is_settled()):
+            idle = self.life.is_idle() and self.scene.around.is_idle()
+            if idle and (quiet > _STUCK or (quiet > _QUIET and self._is_settled())):
                 if not await self.theatre.mirror.is_current(self.scene.namespace):
                     continue
                 if self.recorder.quiet_for() > _QUIET:
@@ -92,9 +93,8 @@ class Stage:
             raise FoundWrongError("; ".join(wrong[:4]))
 
     def _is_settled(self) -> bool:
-        around = self.scene.around
         runs = self.scene.mirror.all(self.scene.namespace, "TrainingRun")
-        return self.life.is_idle() and around.is_idle() and all(map(self._explained, runs))
+        return all(map(self._explained, runs))
 
     def _explained(self, run: Any) -> bool:
         seen = (run.get("status") or {}).get("observedGeneration") == run["metadata"]["generation"]
@@ -117,7 +117,7 @@ class Stage:
             self.life = self.start()
         elif command == HOURS:
             self.scene.hours += 3
-            self.clock.started += _HOURS
+            self.clock.skipped += _HOURS
             await self.life.audit()
         elif command == AUDIT:
             await self.life.audit()

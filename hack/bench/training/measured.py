@@ -12,11 +12,12 @@ from rich.table import Column, Table
 
 @dataclass(frozen=True)
 class Measured:
-    """One number; `bar` is what was aimed at, empty if nothing was."""
+    """One number; `bar` is what was aimed at, empty if nothing was, and `met` whether it was."""
 
     name: str
     value: str
     bar: str = ""
+    met: bool | None = None
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -33,7 +34,9 @@ def seconds(values: Sequence[float]) -> str:
 
 def print_table(console: Console, rows: Iterable[Measured]) -> None:
     """Print a row for each number."""
-    table = Table("what", Column("measured", justify="right"), Column("aim", justify="right"))
+    measured, aim = Column("measured", justify="right"), Column("aim", justify="right")
+    table = Table("what", measured, aim, "met")
     for row in rows:
-        table.add_row(row.name, row.value, row.bar)
+        met = "" if row.met is None else "met" if row.met else "not met"
+        table.add_row(row.name, row.value, row.bar, met)
     console.print(table)

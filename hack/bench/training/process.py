@@ -24,7 +24,7 @@ _WRITES = ("create", "patch", "delete")
 
 
 class NotReadyError(Exception):
-    """The operator did not come up; the text has its last lines."""
+    """The operator did not come up, or went; the text has its last lines."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,13 @@ class OperatorProcess:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def check(self) -> None:
+        """Raise NotReadyError if it has ended by itself."""
+        if self.process.poll() is not None:
+            raise NotReadyError(f"the operator has ended:\n{self.log.read_text()[-2000:]}")
+
     def _samples(self, name: str) -> Iterator[tuple[dict[str, str], float]]:
+        self.check()
         text = requests.get(f"http://127.0.0.1:{self.port}/metrics", timeout=30).text
         for family in text_string_to_metric_families(text):
             for sample in family.samples:

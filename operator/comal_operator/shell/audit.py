@@ -108,11 +108,16 @@ class Audit:
         return _Snapshot(bodies, versions)
 
     async def _judge(self, listed: Mapping[ObjectKey, Manifest]) -> None:
-        started = time.monotonic()
+        started = progressed = time.monotonic()
         heard = {key: self._cache.heard(key) for key in self._known()}
+        fewest = len(listed) + len(heard) + 1
         while late := [key for key in {*listed, *heard} if self._is_late(key, listed, heard)]:
-            lag = time.monotonic() - started
-            metrics.WATCH_LAG.set(lag)
+            now = time.monotonic()
+            if len(late) < fewest:
+                # Behind, but not blind: a restart would only put more work before what is late.
+                fewest, progressed = len(late), now
+            lag = now - progressed
+            metrics.WATCH_LAG.set(now - started)
             if lag >= self._times.patience:
                 one = late[0]
                 raise BlindWatchError(
