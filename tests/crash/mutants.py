@@ -183,7 +183,7 @@ MUTANTS = (
     Mutant(
         name="keys of one who is gone are kept",
         quick=True,
-        plant=_replace(Gateway, "check_controller", _believe),
+        plant=replaced(Gateway, "check_controller", _believe),
         scenarios=("endpoint deleted midway",),
     ),
     Mutant(

@@ -11,7 +11,7 @@ from typing import Any
 from comal_operator.core.conditions import find, is_true
 from comal_operator.core.reasons import RunReason
 from crash.cluster import Body
-from crash.recorder import difference
+from crash.recorder import differences
 from walk.cluster_around import PART, Part
 from walk.moves import Create, DeleteRun
 from walk.specs import Spec
@@ -33,7 +33,7 @@ async def compare(stage: Stage) -> int:
         for number, run in enumerate(again):
             await _repeat(stage, plain, run, str(number))
         for number, run in enumerate(again):
-            found = difference(_end(run), _end(_of_part(plain, str(number))))
+            found = _first(_end(run), _end(_of_part(plain, str(number))))
             if found:
                 raise FoundWrongError(f"run {run['metadata']['name']} ends otherwise: {found}")
         _compare_children(stage, plain)
@@ -76,6 +76,11 @@ async def _repeat(stage: Stage, plain: Stage, run: Body, number: str) -> None:
     released = Part(part.metrics, part.endings)
     await Create(name, spec, released, number).do(plain.scene)
     await plain.rest()
+
+
+def _first(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Return the first few differences; empty if there are none."""
+    return "; ".join(differences(one, other)[:4])
 
 
 def _of_part(plain: Stage, number: str) -> Body:
@@ -124,7 +129,7 @@ def _compare_children(stage: Stage, plain: Stage) -> None:
         name for name in ("a", "b", "r" * 40) if _ended_run(stage, name) and _ended_run(plain, name)
     ]
     one, other = (_children(place, both) for place in (stage, plain))
-    if found := difference(one, other):
+    if found := _first(one, other):
         raise FoundWrongError(f"what runs {both} have is not the same: {found}")
 
 

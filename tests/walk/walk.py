@@ -148,6 +148,7 @@ async def staged(theatre: Theatre) -> AsyncIterator[Stage]:
             theatre.mirror,
             namespace,
             kill=None,
+            note=lambda *_: None,
             clock=clock,
             ask_router=routers.ask,
             settings=replace(SETTINGS, presets=presets),

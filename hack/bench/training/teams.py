@@ -22,7 +22,7 @@ from crash.standin.jobs import Ending, Script
 LIVE_STEP = "serve-out-the-day"
 _POLL = 0.05
 _MIRRORED = ("TrainingRun", "ModelVersion", "ModelRegistry", "Job", "Pod", "Service")
-_MIRRORED_TOO = ("PersistentVolumeClaim", "Deployment", "ConfigMap", "EndpointSlice")
+_MIRRORED_TOO = ("PersistentVolumeClaim", "Deployment", "ConfigMap", "EndpointSlice", "Secret")
 
 STEP: Body = {"name": "train", "args": ["diabetes", "train"]}
 SHORT_SPEC: Body = {"workspace": {"size": "64Mi"}, "steps": [STEP]}

@@ -74,14 +74,12 @@ class Controllers:
         if kind in ("Pod", "Service", "EndpointSlice"):
             self._sync_soon("EndpointSlice")
 
-<<<<<<< HEAD
     async def _collect(self, orphan: Mapping[str, Any]) -> None:
         await collect(self._cluster, orphan)
         self._doomed.discard(orphan["metadata"]["uid"])
-=======
+
     def _bind(self, claim: dict[str, Any]) -> None:
         self._spawn(self._cluster.merge(claim, {"status": {"phase": "Bound"}}, "status"))
->>>>>>> 5bd4ff3 (Walk through random specs of TrainingRun)
 
     def _start_job(self, job: dict[str, Any]) -> None:
         key = (job["metadata"]["labels"][LABEL_RUN], step_of(job))
