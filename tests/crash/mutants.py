@@ -214,12 +214,12 @@ MUTANTS = (
     ),
     Mutant(
         name="nobody owns the number of Pods",
-        plant=_replace_function(is_handed_over, _believed_handed_over),
+        plant=replaced_function(is_handed_over, _believed_handed_over),
         scenarios=("autoscaler takes over",),
     ),
     Mutant(
         name="equal steps run side by side",
-        plant=_replace_function(turn, lambda *_: Turn()),
+        plant=replaced_function(turn, lambda *_: Turn()),
         scenarios=("one key, two runs",),
     ),
     Mutant(
