@@ -85,7 +85,8 @@ def _first(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 
 def _of_part(plain: Stage, number: str) -> Body:
     """Return the run of that number as it ended; raise FoundWrongError if it has not."""
-    ends = [one for uid, one in plain.ends if uid in plain.scene.sent and _part(one) == number]
+    sent = plain.scene.sent
+    ends: list[Body] = [one for uid, one in plain.ends if uid in sent and _part(one) == number]
     if not ends:
         raise FoundWrongError(f"run {number} does not end undisturbed")
     return ends[0]
