@@ -23,7 +23,7 @@ API = "kueue.x-k8s.io/v1beta2"
 def crds() -> list[dict[str, Any]]:
     """Return Kueue's own CRDs, out of the module that its binary is built from."""
     told = subprocess.run(
-        [go(places()), "list", "-m", "-json", "sigs.k8s.io/kueue"],
+        [go(places()), "mod", "download", "-json", "sigs.k8s.io/kueue"],
         cwd=KUEUE.sources,
         capture_output=True,
         text=True,
