@@ -18,9 +18,9 @@ SAMPLES = Path(__file__).resolve().parents[3] / "manifests" / "samples"
 
 def runs() -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted(SAMPLES.rglob("*.yaml")):
-        manifest = yaml.safe_load(path.read_text())
-        if manifest.get("kind") == "TrainingRun":
-            yield path.relative_to(SAMPLES).as_posix(), manifest
+        for manifest in yaml.safe_load_all(path.read_text()):
+            if manifest.get("kind") == "TrainingRun":
+                yield path.relative_to(SAMPLES).as_posix(), manifest
 
 
 RUNS = dict(runs())
