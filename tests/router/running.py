@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import itertools
 import json
 import os
 import shutil
@@ -36,12 +38,24 @@ def until(what: str, holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+_FIRST_PORT, _PORTS = 20_000, 2_000
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+# Not from the first on, so that two runs side by side seldom meet.
+_ports = itertools.count(os.getpid())
+
+
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """Return ports that nobody else is given: Envoys share a port without a word.
+
+    They lie below those that the kernel gives away, and each test process counts through its own.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = _FIRST_PORT + _PORTS * _WORKER + next(_ports) % _PORTS
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            found.append(port)
+    return found
 
 
 @dataclass
