@@ -22,11 +22,14 @@ class KubectlError(Exception):
 def wait_for(
     what: str, look: Callable[[], Found | None], *, seconds: float = 180, every: float = 0.5
 ) -> Found:
-    """Return what `look` finds as soon as it does. Raises KubectlError naming `what` in the end."""
+    """Return what `look` finds as soon as it is neither None nor False.
+
+    Raises KubectlError naming `what` in the end.
+    """
     end = time.monotonic() + seconds
     while True:
         found = look()
-        if found is not None:
+        if found is not None and found is not False:
             return found
         if time.monotonic() > end:
             raise KubectlError(f"{what}: not within {seconds:.0f} s")

@@ -58,13 +58,17 @@ def test_shares_follow_the_map_and_nobody_loses_an_answer(
     train(kubectl, "first", "0.5")
     train(kubectl, "second", "0.4")
     kubectl.apply(endpoint(green=("2", "30")))
-    status = ready(kubectl)
-    shares = {one.get("variant", ""): one["acknowledgedPercent"] for one in status["traffic"]}
-    assert shares == {"": "70", "green": "30"}
+    url = ready(kubectl)["url"]
 
-    url = status["url"]
+    def shares() -> dict[str, str]:
+        traffic = ready(kubectl)["traffic"]
+        return {one.get("variant", ""): one["acknowledgedPercent"] for one in traffic}
+
+    wait_for(
+        "every router follows", lambda: shares() == {"": "70", "green": "30"} or None, seconds=30
+    )
     traffic = start_traffic(kubectl, "callers", image=images["scorer"], url=url, body=ROW)
-    wait_for("300 calls", lambda: traffic.totals().sent >= 300, seconds=60)
+    wait_for("300 calls", lambda: traffic.totals().sent >= 300 or None, seconds=60)
     seen = traffic.totals()
     assert abs(seen.versions["2"] / seen.sent - 0.3) < 0.02, seen.versions
     names = ("green", "green", "green", "purple")
@@ -75,7 +79,7 @@ def test_shares_follow_the_map_and_nobody_loses_an_answer(
     # Blue and green by the map alone, and another model under the same name.
     for percent in ("50", "100", "0"):
         kubectl.apply(endpoint(green=("2", percent)))
-        ready(kubectl)
+        status = ready(kubectl)
     old = status["variants"][0]["serving"]["revision"]
     kubectl.apply(endpoint(green=("1", "40")))
     after = ready(kubectl)["variants"][0]["serving"]
@@ -85,9 +89,9 @@ def test_shares_follow_the_map_and_nobody_loses_an_answer(
     status = ready(kubectl)
     assert "variants" not in status
 
-    def gone() -> bool:
+    def gone() -> bool | None:
         labels = "comal.dev/variant=green"
-        return not kubectl.run("get", "pods", "-l", labels, "-o", "name").strip()
+        return not kubectl.run("get", "pods", "-l", labels, "-o", "name").strip() or None
 
     wait_for("the variants' Pods are gone", gone, seconds=120)
     totals = traffic.stop()
