@@ -134,8 +134,9 @@ bench-training: ## a run's writes, start and memory at 1000 live and 5000 ended 
 
 # Time passes for a story on two cores that others share: one that fails is told a second time,
 # and the summary names it ("RERUN") even when it passes then.
-# Not beside others: one restarts the API server, one looks at all that was asked of it.
-ALONE := tests/cluster/test_changes.py tests/cluster/test_zz_permissions.py
+# Not beside others: one looks at all that the operator was refused, one restarts the API server,
+# which refuses everybody until it has read its own roles.
+ALONE := tests/cluster/test_zz_permissions.py tests/cluster/test_changes.py
 
 .PHONY: stories
 stories: ## the user's stories on the cluster, with the operator installed
