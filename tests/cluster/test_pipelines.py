@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from cluster_words import condition, key_of, score, wait_condition
+from contract_stories import ask_every_contract
 from demo.kubectl import Kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
@@ -68,6 +69,7 @@ def test_five_models_are_trained_at_once_and_the_worse_one_is_refused(
     assert status == 200, answer
     compliant, not_compliant = json.loads(json.loads(answer))
     assert compliant < 0.5 < not_compliant
+    ask_every_contract(kubectl, images)
 
 
 def a_checked_run(name: str, change: str) -> dict[str, Any]:
