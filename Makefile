@@ -72,18 +72,22 @@ verify: ## lint, types, import contracts, spelling
 	@$(VENV)/lint-imports --no-cache > .build/imports.log || { cat .build/imports.log; exit 1; }
 	@$(VENV)/codespell operator trainer scorer cli hack tests docs manifests README.md CHANGELOG.md
 
+# Tests start real servers, and time passes for those on two cores that others share: a test that
+# fails is run a second time, and the summary names it ("RERUN") even when it passes then.
+AGAIN := --reruns 1 -raR
+
 .PHONY: unit
 unit: ## what needs no cluster: decisions, trainer, scorer, router
-	@$(VENV)/pytest -q -n 2 tests/unit tests/router
+	@$(VENV)/pytest -q -n 2 $(AGAIN) tests/unit tests/router
 
 .PHONY: apiserver
 apiserver: ## a real API server: CRDs, wrong manifests, admission, the shell
-	@$(VENV)/pytest -q tests/apiserver
+	@$(VENV)/pytest -q $(AGAIN) tests/apiserver
 
 # The SDK's own schemas warn in their hundreds.
 .PHONY: azure
 azure: ## the real Azure SDKs at servers that stand in for Azure's
-	@$(VENV)/pytest -q -W ignore tests/azure
+	@$(VENV)/pytest -q -W ignore $(AGAIN) tests/azure
 
 .PHONY: azure-bed
 azure-bed: ## those servers, to play with: prints the variables that lead an SDK there
@@ -132,16 +136,14 @@ rel-walk-mutants: ## plant bugs that the walk must find
 bench-training: ## a run's writes, start and memory at 1000 live and 5000 ended runs (20 min)
 	@PYTHONPATH=hack:tests $(VENV)/python -m bench.training
 
-# Time passes for a story on two cores that others share: one that fails is told a second time,
-# and the summary names it ("RERUN") even when it passes then.
 # Not beside others: one looks at all that the operator was refused, one restarts the API server,
 # which refuses everybody until it has read its own roles.
 ALONE := tests/cluster/test_zz_permissions.py tests/cluster/test_changes.py
 
 .PHONY: stories
 stories: ## the user's stories on the cluster, with the operator installed
-	@$(VENV)/pytest -q -n 2 --reruns 1 -raR tests/cluster $(foreach one,$(ALONE),--ignore $(one))
-	@$(VENV)/pytest -q -s $(ALONE)
+	@$(VENV)/pytest -q -n 2 $(AGAIN) tests/cluster $(foreach one,$(ALONE),--ignore $(one))
+	@$(VENV)/pytest -q -s $(AGAIN) $(ALONE)
 
 CALLS ?= 100000
 

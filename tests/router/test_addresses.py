@@ -27,7 +27,7 @@ def start(
 ) -> Callable[[Handling], Router]:
     def begin(handling: Handling) -> Router:
         router = running(Endpoint(scorers, stable=1).routing(None, handling))
-        until("all are healthy", lambda: router.healthy() == {"a1", "last-resort"})
+        until("all are healthy", lambda: router.whole() == {"a1", "last-resort"})
         return router
 
     return begin

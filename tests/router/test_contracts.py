@@ -27,7 +27,7 @@ def test_a_router_adds_nothing_and_takes_nothing(
     try:
         backend = Backend("a1", "100", (("127.0.0.1", scorer.port),), Role.STABLE, "model-v3")
         router = running(Routing("diabetes", (backend,), None, 20.0))
-        until("the scorer is healthy", lambda: router.healthy() == {"a1"})
+        until("the scorer is healthy", lambda: router.whole() == {"a1"})
         answered = 0
         for seed in service.seeds:
             headers = dict(seed.headers)

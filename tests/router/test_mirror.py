@@ -28,7 +28,7 @@ def test_copies_are_answered_counted_and_thrown_away(
 ) -> None:
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing("0", Handling(mirror=Mirror("b2", "100"))))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     for one in endpoint.candidate:
         one.status = 500
     assert router.score(200, json.dumps({"data": [[1]]}).encode()) == {"stable": 200}
@@ -44,7 +44,7 @@ def test_a_share_of_the_requests_is_copied(
 ) -> None:
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing("0", Handling(mirror=Mirror("b2", "20"))))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     assert router.score(1000) == {"stable": 1000}
     until("copies come in", lambda: counted(router)[0] > 130)
     assert 130 <= counted(router)[0] <= 270
@@ -56,7 +56,7 @@ def test_a_candidate_in_trouble_holds_up_nobody(
 ) -> None:
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing("0", Handling(mirror=Mirror("b2", "100"))))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     for one in endpoint.candidate:
         if trouble == "slow":
             one.delay = 60
@@ -70,7 +70,7 @@ def test_copies_end_when_the_mirror_does(
 ) -> None:
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing("0", Handling(mirror=Mirror("b2", "100"))))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     router.score(10)
     router.follow(endpoint.routing(None))
     before = sum(one.answered for one in endpoint.candidate)

@@ -58,7 +58,7 @@ def scorer(tmp_path: Path) -> Iterator[Callable[[Limits], ScorerProcess]]:
 def routed(one: ScorerProcess, running: Callable[..., Router], timeout: float) -> Router:
     backend = Backend("a1", "100", (("127.0.0.1", one.port),), Role.STABLE, "slow-v1")
     router = running(Routing("slow", (backend,), None, timeout))
-    until("it is healthy", lambda: router.healthy() == {"a1"})
+    until("it is healthy", lambda: router.whole() == {"a1"})
     return router
 
 

@@ -30,7 +30,7 @@ def test_a_rule_chooses_the_revision_whatever_the_shares(
 ) -> None:
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing(percent, RULES))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     assert router.score(30, headers=BLUE) == {"candidate": 30}
     assert router.score(30, headers=GREEN) == {"stable": 30}
 
@@ -45,7 +45,7 @@ def test_a_rule_for_a_revision_that_is_not_there_is_none(
 ) -> None:
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing(None, RULES))
-    until("all are healthy", lambda: router.healthy() == {"a1", "last-resort"})
+    until("all are healthy", lambda: router.whole() == {"a1", "last-resort"})
     assert router.score(20, headers=BLUE) == {"stable": 20}
 
 
@@ -54,7 +54,7 @@ def test_a_rule_for_a_revision_that_is_dead_costs_no_caller_an_answer(
 ) -> None:
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing("10", RULES))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     for one in endpoint.candidate:
         one.stop()
     got = router.score(200, fresh=True, headers=BLUE)
@@ -68,7 +68,7 @@ def test_a_request_may_name_its_revision(
 ) -> None:
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing("0"))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     assert router.score(10, headers={"x-comal-revision": "b2"}) == {"candidate": 10}
     assert router.score(10, headers={"x-comal-revision": "a1"}) == {"stable": 10}
     answer = router.ask({"x-comal-revision": "c3"})
@@ -89,7 +89,7 @@ def test_the_path_of_azure_mls_router_leads_to_the_scorer_too(
 ) -> None:
     endpoint = Endpoint(scorers, stable=1)
     router = running(endpoint.routing(None))
-    until("all are healthy", lambda: router.healthy() == {"a1", "last-resort"})
+    until("all are healthy", lambda: router.whole() == {"a1", "last-resort"})
     for path in ("/score", "/api/v1/service/diabetes/score?a=b", "/swagger.json"):
         assert router.ask(path=path).status == 200
     assert router.ask(path="/api/v1/service/other/score").status == 200
@@ -106,7 +106,7 @@ def test_a_trace_is_passed_on_or_begun(
 ) -> None:
     endpoint = Endpoint(scorers, stable=1)
     router = running(endpoint.routing(None))
-    until("all are healthy", lambda: router.healthy() == {"a1", "last-resort"})
+    until("all are healthy", lambda: router.whole() == {"a1", "last-resort"})
     sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
     router.ask({"traceparent": sent, "x-request-id": "mine"})
     router.ask()
@@ -125,7 +125,7 @@ def test_each_request_is_one_line_of_the_log(
 ) -> None:
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing("0", RULES))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
     answer = router.ask({**BLUE, "traceparent": sent, "x-request-id": "r1"}, "/score?key=secret")
     assert answer.status == 200

@@ -29,7 +29,7 @@ def routing(port: int, *others: Backend, timeout: float = 20.0) -> Routing:
 def test_the_only_pod_is_waited_for(running: Callable[..., Router]) -> None:
     with lone_scorer("stable") as pod, ThreadPoolExecutor(16) as callers:
         router = running(routing(pod.port))
-        until("it is healthy", lambda: router.healthy() == {"a1", "last-resort"})
+        until("it is healthy", lambda: router.whole() == {"a1", "last-resort"})
         pod.starve()
         early = [callers.submit(router.ask) for _ in range(8)]
         until("its checks fail", lambda: router.healthy() == {"last-resort"})
@@ -45,7 +45,7 @@ def test_the_only_pod_is_waited_for(running: Callable[..., Router]) -> None:
 def test_it_is_waited_for_no_longer_than_the_timeout(running: Callable[..., Router]) -> None:
     with lone_scorer("stable") as pod:
         router = running(routing(pod.port, timeout=1.0))
-        until("it is healthy", lambda: router.healthy() == {"a1", "last-resort"})
+        until("it is healthy", lambda: router.whole() == {"a1", "last-resort"})
         pod.starve()
         until("its checks fail", lambda: router.healthy() == {"last-resort"})
         assert router.ask().status == 504
@@ -59,7 +59,7 @@ def test_a_healthy_candidate_answers_instead(
     with lone_scorer("stable") as pod:
         candidate = Backend("b2", percent, (other.address,), Role.CANDIDATE, "diabetes-v2")
         router = running(routing(pod.port, candidate))
-        until("all are healthy", lambda: router.healthy() == {"a1", "b2", "last-resort"})
+        until("all are healthy", lambda: router.whole() == {"a1", "b2", "last-resort"})
         pod.starve()
         until("its checks fail", lambda: router.healthy() == {"b2", "last-resort"})
         assert router.score(100) == {"candidate": 100}
@@ -72,7 +72,7 @@ def test_among_starved_pods_the_dead_one_costs_nothing(
     with lone_scorer("stable") as pod, ThreadPoolExecutor(8) as callers:
         candidate = Backend("b2", "10", (dead.address,), Role.CANDIDATE, "diabetes-v2")
         router = running(routing(pod.port, candidate))
-        until("all are healthy", lambda: router.healthy() == {"a1", "b2", "last-resort"})
+        until("all are healthy", lambda: router.whole() == {"a1", "b2", "last-resort"})
         dead.stop()
         pod.starve()
         until("all checks fail", lambda: router.healthy() == {"last-resort"})

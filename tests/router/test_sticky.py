@@ -32,7 +32,7 @@ def test_a_caller_stays_while_the_share_rises(
 ) -> None:
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing("10", STICKY))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     at_ten = {user for user, home in homes(router).items() if home == "candidate"}
     assert 15 <= len(at_ten) <= 70
 
@@ -52,7 +52,7 @@ def test_a_home_that_died_costs_no_caller_an_answer(
 ) -> None:
     endpoint = Endpoint(scorers)
     router = running(endpoint.routing("50", STICKY))
-    until("all are healthy", lambda: router.healthy() == EVERYBODY)
+    until("all are healthy", lambda: router.whole() == EVERYBODY)
     for one in endpoint.candidate:
         one.stop()
     for user in USERS[:100]:

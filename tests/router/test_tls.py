@@ -50,7 +50,7 @@ def test_https_with_renewal_and_no_http(
     folder.mkdir()
     swap(folder, first)
     router = running(endpoint.routing(None, Handling(has_tls=True)))
-    until("all are healthy", lambda: router.healthy() == {"a1", "last-resort"})
+    until("all are healthy", lambda: router.whole() == {"a1", "last-resort"})
     with closing(by_https(router, first)) as kept:
         assert call(kept) == 200
 

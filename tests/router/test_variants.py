@@ -43,7 +43,7 @@ def started(
 ) -> Router:
     shares = {"stable": "62.3", "candidate": "7", "green": "30.7", "blue": "0"}
     router = running(variants.routing(handling, **shares))
-    until("all are healthy", lambda: router.healthy() == set(shares))
+    until("all are healthy", lambda: router.whole() == set(shares))
     return router
 
 
