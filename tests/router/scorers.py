@@ -90,6 +90,14 @@ def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
     try:
         yield loop
     finally:
+        asyncio.run_coroutine_threadsafe(_end_conversations(), loop).result(timeout=10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=10)
         loop.close()
+
+
+async def _end_conversations() -> None:
+    talking = asyncio.all_tasks() - {asyncio.current_task()}
+    for one in talking:
+        one.cancel()
+    await asyncio.gather(*talking, return_exceptions=True)
