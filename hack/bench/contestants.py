@@ -1,8 +1,9 @@
 """Who takes part: how each is started, and what each is asked for the same prediction."""
 
 import json
-import os
+import shutil
 import sys
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from comal_scorer import contract
 from unit.scorer.model_folders import Package
 
 PORT = 8190
+# What no server can be faster than: nginx answering a constant.
+FLOOR = "nginx"
 _SERVERS = Path(__file__).parent / "servers"
 _INFER = "/v2/models/m/infer"
 
@@ -28,6 +31,8 @@ class Contestant:
     path: str
     body: str
     variables: dict[str, str] = field(default_factory=dict)
+    # Not so for what only marks how fast any server can be.
+    predicts: bool = True
 
 
 def contestants(model: str) -> list[Contestant]:
@@ -48,6 +53,7 @@ def contestants(model: str) -> list[Contestant]:
             *listed,
             Contestant("comal", _comal("ridge", "ridge.onnx"), "/score", rows),
             Contestant("comal v2", _comal("ridge", "ridge.onnx"), _INFER, tensor),
+            Contestant(FLOOR, _nginx, "/score", rows, predicts=False),
         ]
     keras = Contestant("azureml+keras", _azureml("keras"), "/score", rows, {"BACKEND": "keras"})
     binary = Contestant(
@@ -134,5 +140,19 @@ def _fastapi(_: Path) -> list[str | Path]:
 
 
 def _triton() -> dict[str, str]:
-    # The server in pytriton's wheel looks for libpython beside nothing.
-    return {"BACKEND": "onnx", "LD_LIBRARY_PATH": os.environ.get("LIBPYTHON_DIR", "")}
+    # The server in pytriton's wheel is linked with a libpython that it does not bring.
+    return {"BACKEND": "onnx", "LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))}
+
+
+def _nginx(folder: Path) -> list[str | Path]:
+    """Return the command of a server that reads a request and answers a constant."""
+    home = folder / "nginx"
+    home.mkdir(exist_ok=True)
+    events = "events { worker_connections 1024; }"
+    location = "location / { default_type application/json; return 200 '[0.1]'; }"
+    server = f"server {{ listen 127.0.0.1:{PORT} backlog=1024; {location} }}"
+    kept = "access_log off; keepalive_requests 1000000000; client_max_body_size 8m;"
+    whole = f"worker_processes 1; daemon off; pid {home}/pid; error_log {home}/log; {events}"
+    configuration = home / "nginx.conf"
+    configuration.write_text(f"{whole} http {{ {kept} {server} }}")
+    return [shutil.which("nginx") or "nginx", "-p", home, "-c", configuration]

@@ -1,5 +1,6 @@
 """One contestant, once: started on one core, asked from another, ended with its children."""
 
+import contextlib
 import json
 import os
 import signal
@@ -142,8 +143,8 @@ def _wrk(contestant: Contestant, asked: Body, connections: int, seconds: int) ->
     return told
 
 
-def _family(pid: int) -> list[list[str]]:
-    """Return the stat fields of a process and of all its descendants."""
+def _family(pid: int) -> dict[int, list[str]]:
+    """Return a process and all its descendants, with their stat fields."""
     fields: dict[int, list[str]] = {}
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -154,25 +155,26 @@ def _family(pid: int) -> list[list[str]]:
         own = int(path.parent.name)
         fields[own] = found
         children.setdefault(int(found[1]), []).append(own)
-    family, waiting = [], [pid]
+    family, waiting = {}, [pid]
     while waiting:
         one = waiting.pop()
         if one in fields:
-            family.append(fields[one])
+            family[one] = fields[one]
             waiting += children.get(one, [])
     return family
 
 
 def _cpu(pid: int) -> float:
-    return sum(int(found[11]) + int(found[12]) for found in _family(pid)) / _TICK
+    return sum(int(found[11]) + int(found[12]) for found in _family(pid).values()) / _TICK
 
 
 def _resident(pid: int) -> float:
-    return sum(int(found[21]) for found in _family(pid)) * _PAGE / 1e6
+    return sum(int(found[21]) for found in _family(pid).values()) * _PAGE / 1e6
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:
-    """End the session that the server leads, children of its children too."""
+    """End the session that the server leads, and children that lead one of their own."""
+    family = _family(server.pid)
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(server.pid, number)
@@ -183,4 +185,9 @@ def _end(server: "subprocess.Popen[bytes]") -> None:
         except subprocess.TimeoutExpired:
             continue
     server.wait()
+    for pid, found in family.items():
+        # The start time too: the number may be another process's by now.
+        if _family(pid).get(pid, [])[19:20] == found[19:20]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     time.sleep(0.3)
