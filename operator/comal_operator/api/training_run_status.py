@@ -197,7 +197,9 @@ class TrainingRunStatus(ApiType):
     metrics: (
         Annotated[dict[str, Annotated[str, Field(max_length=64)]], Field(max_length=64)] | None
     ) = None
-    """Everything in metrics.json, as decimal strings."""
+    """The newest value of each metric, as decimal strings: while steps run what they report, at the
+    end all of metrics.json.
+    """
     steps: Annotated[tuple[StepStatus, ...], Field(max_length=32, json_schema_extra=BY_NAME)] = ()
     """What became of each step."""
     interruptions: int | None = None

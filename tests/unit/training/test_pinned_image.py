@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from comal_operator.core.plan import Create, Settings, WriteStatus
+from comal_operator.core.plan import Create, Plan, Settings, WriteStatus
 from make import SETTINGS, a_registry, a_run
 from training_world import World
 
@@ -68,18 +68,48 @@ def test_the_operators_own_jobs_are_the_operators_to_change() -> None:
     assert images(world, "comal-collect") == NEW.trainer_image
 
 
-def test_it_is_written_before_the_first_job_is_made() -> None:
+def test_it_is_kept_before_the_first_job_is_made_and_costs_no_write_of_status() -> None:
     world = World().add(a_run())
-    for _ in range(30):
-        plan = world.plan()
-        if not plan.actions:
-            break
-        first = plan.actions[0]
-        if isinstance(first, Create) and first.manifest["kind"] == "Job":
-            assert world.status()["trainerImage"] == OWN
-            return
+    writes = 0
+    while not _makes_a_job(plan := world.plan()):
+        writes += isinstance(plan.actions[0], WriteStatus)
         world.carry_out(plan)
-    raise AssertionError("no Job was made")
+    assert writes == 0
+    assert kept(world) == OWN
+
+
+def test_an_operator_that_follows_before_the_status_was_written_takes_the_same() -> None:
+    world = World().add(a_run())
+    while not _makes_a_job(plan := world.plan()):
+        world.carry_out(plan)
+    # The one dies that has made everything but the Job.
+    assert world.status() == {}
+    upgraded(world)
+    assert images(world, "train") == OWN
+    assert world.status()["trainerImage"] == OWN
+
+
+def test_a_config_map_without_it_is_followed_by_a_status_before_a_job() -> None:
+    """Made by an operator of before, or lost and made again: then the status says it first."""
+    world = World().add(a_run())
+    while not _makes_a_job(plan := world.plan()):
+        world.carry_out(plan)
+    (key,) = (key for key in world.objects if key[0] == "ConfigMap")
+    del world.objects[key]["data"]["trainer-image"]
+    first = world.plan().actions[0]
+    assert isinstance(first, WriteStatus)
+    assert first.status["trainerImage"] == OWN
+
+
+def _makes_a_job(plan: Plan) -> bool:
+    first = plan.actions[0]
+    return isinstance(first, Create) and first.manifest["kind"] == "Job"
+
+
+def kept(world: World) -> Any:
+    """Return what the run's ConfigMap says."""
+    (found,) = (thing for (kind, _), thing in world.objects.items() if kind == "ConfigMap")
+    return found["data"].get("trainer-image")
 
 
 def test_a_run_whose_steps_name_their_images_has_none_and_costs_no_write() -> None:
@@ -87,6 +117,7 @@ def test_a_run_whose_steps_name_their_images_has_none_and_costs_no_write() -> No
     assert not isinstance(world.plan().actions[0], WriteStatus)
     world.settle()
     assert "trainerImage" not in world.status()
+    assert kept(world) is None
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, NEW])

@@ -29,6 +29,7 @@ from comal_operator.core.training.objects import (
     CONTAINER,
     FETCH,
     NOTIFY,
+    PARAMETERS,
     PROFILE,
     REGISTER,
     REPORT,
@@ -272,7 +273,7 @@ def _job(
         ],
         "volumes": [
             workspace_volume(run, look.spec),
-            {"name": "run", "configMap": {"name": run_child_name(run, "parameters")}},
+            {"name": "run", "configMap": {"name": run_child_name(run, PARAMETERS)}},
             {"name": "tmp", "emptyDir": {}},
             *parts.volumes,
         ],

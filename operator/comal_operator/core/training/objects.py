@@ -26,6 +26,8 @@ REGISTER = "training-register"
 FETCH = "training-fetch"
 PROFILE = "training-profile"
 NOTIFY = "training-notify"
+# The part of the run's name that its ConfigMap has.
+PARAMETERS = "parameters"
 
 
 def run_child_name(run: Manifest, part: str) -> str:
@@ -78,7 +80,7 @@ def parameters_config_map(
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": metadata(run, "parameters"),
+        "metadata": metadata(run, PARAMETERS),
         "immutable": True,
         "data": {"parameters.json": text + "\n", **(more or {})},
     }

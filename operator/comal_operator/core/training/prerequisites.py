@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from comal_operator.core.reasons import RunReason
-from comal_operator.core.training import distributed, objects, registration
+from comal_operator.core.training import default_image, distributed, objects, registration
 from comal_operator.core.training.lineage import newest_statistics
 from comal_operator.core.training.look import Look, Next, State, create
 from comal_operator.core.training.network import network_policies
@@ -17,7 +17,7 @@ def prerequisites(look: Look) -> Next | None:
     """Return how what the Jobs need comes to be; None when all of it is there."""
     run, spec, state = look.run, look.spec, on_its_way(look)
     wanted = [
-        objects.parameters_config_map(run, spec, _files(look)),
+        objects.parameters_config_map(run, spec, {**default_image.files(look), **_files(look)}),
         *network_policies(run, spec, look.settings.operator_namespace),
         *distributed.children(look),
     ]
