@@ -10,6 +10,7 @@ from typing import Any
 from comal_operator.core.conditions import is_true
 from comal_operator.core.names import LABEL_ATTEMPT
 from comal_operator.core.plan import (
+    Action,
     Apply,
     Create,
     Delete,
@@ -48,6 +49,15 @@ def step_of(job: str, *steps: str) -> str | None:
 def attempt_of(job: Manifest) -> int:
     """Return the number of the attempt that the Job is."""
     return int(job["metadata"]["labels"].get(LABEL_ATTEMPT, 1))
+
+
+def deeds(plan: Plan) -> tuple[Action, ...]:
+    """Return what the plan does besides telling people of it in Events."""
+    return tuple(action for action in plan.actions if not _is_event(action))
+
+
+def _is_event(action: Action) -> bool:
+    return isinstance(action, Create) and action.manifest["kind"] == "Event"
 
 
 @dataclass

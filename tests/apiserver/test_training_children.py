@@ -15,6 +15,7 @@ pytestmark = pytest.mark.apiserver
 
 PATHS = {
     "ConfigMap": "/api/v1/namespaces/{}/configmaps",
+    "Event": "/api/v1/namespaces/{}/events",
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
     "ModelRegistry": "/apis/comal.dev/v1alpha1/namespaces/{}/modelregistries",
     "ModelVersion": "/apis/comal.dev/v1alpha1/namespaces/{}/modelversions",
@@ -61,6 +62,8 @@ def everything_made() -> list[dict[str, Any]]:
     }
     world = World().add(run, a_registry())
     world.register_everything()
+    world.settle()
+    world.remember_numbers()
     world.settle()
     return [dict(world.objects[key]) for key in world.made]
 
@@ -139,6 +142,9 @@ def test_every_child_is_taken(admin: Client, namespace: str) -> None:
 def _dry_run(admin: Client, namespace: str, body: dict[str, Any]) -> None:
     meta = {key: body["metadata"][key] for key in ("name", "labels") if key in body["metadata"]}
     where = PATHS[body["kind"]].format(namespace)
+    if body["kind"] == "Event":
+        # It must be where its object is.
+        body = {**body, "involvedObject": {**body["involvedObject"], "namespace": namespace}}
     strict = {"dryRun": "All", "fieldValidation": "Strict"}
     status, answer = admin.call("POST", where, {**body, "metadata": meta}, **strict)
     assert status == 201, answer["message"]

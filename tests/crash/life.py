@@ -41,6 +41,8 @@ _LATE = 0.7
 _SLOW = 0.3
 # Seconds for which a frozen one sends nothing: enough for another to go on.
 _FREEZE = 2.0
+# A status comes later still, up to so many: when others are at rest, and it could undo the most.
+_LONG_FREEZE = 8.0
 
 SETTINGS = Settings(
     operator_namespace="comal-system",
@@ -90,6 +92,7 @@ class Trap(Hooks):
     dead: bool = False
     deposed: bool = False
     frozen: bool = False
+    thaw: asyncio.Event = field(default_factory=asyncio.Event)
     too_late: set[int] = field(default_factory=set)
     stale_writes: int = 0
     sprung: bool = False
@@ -169,6 +172,10 @@ class FreezingApi(Api):
             return await super().send(call)
         is_the_write, self._holds_write = self._holds_write, False
         await asyncio.sleep(_FREEZE)
+        if is_the_write and call.subresource == "status":
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LONG_FREEZE - _FREEZE):
+                    await self._trap.thaw.wait()
         if is_the_write:
             with suppress(ConflictError, MissingError, RefusedError):
                 await super().send(call)

@@ -12,13 +12,22 @@ from unittest.mock import patch
 
 from comal_operator.api.training_run_status import TrainingRunStatus
 from comal_operator.core.children import child_metadata
-from comal_operator.core.plan import Apply, Manifest, Ref, WriteStatus
+from comal_operator.core.plan import (
+    Action,
+    Apply,
+    Manifest,
+    Plan,
+    Question,
+    Ref,
+    WriteStatus,
+)
 from comal_operator.core.registry.numbers import next_number
 from comal_operator.core.serving.autoscaling import is_handed_over
 from comal_operator.core.serving.memory import Memory
 from comal_operator.core.serving.rollout import advance, drained
 from comal_operator.core.serving.sight import Sight
 from comal_operator.core.serving.upkeep import Upkeep
+from comal_operator.core.training import decide
 from comal_operator.core.training.cache import Turn, turn
 from comal_operator.core.training.objects import run_child_name
 from comal_operator.core.training.registration import registered_by
@@ -139,6 +148,13 @@ def _plant_drain(stack: ExitStack) -> None:
     stack.enter_context(patch.object(Upkeep, "_is_left", lambda *_: True))
 
 
+def _status_first(
+    actions: tuple[Action, ...] = (), questions: tuple[Question, ...] = (), again: Any = None
+) -> Plan:
+    ordered = sorted(actions, key=lambda one: not isinstance(one, WriteStatus))
+    return Plan(tuple(ordered), questions, again)
+
+
 MUTANTS = (
     Mutant(
         name="Jobs by generateName",
@@ -185,12 +201,20 @@ MUTANTS = (
         quick=True,
         plant=replaced(Gateway, "check_controller", _believe),
         scenarios=("endpoint deleted midway",),
+        # Whether the namesake's are still there when they are made is a matter of luck.
+        kills=(Kill(0, When.TWINS),) * 3,
     ),
     Mutant(
         name="writes on what the cache says",
         quick=True,
         plant=replaced(World, "live", _look_into_cache),
         scenarios=("last job deleted",),
+    ),
+    Mutant(
+        name="an edge is remembered before it is told",
+        plant=replaced(decide, "Plan", _status_first),
+        scenarios=("webhooks told",),
+        kills=every_write(When.AFTER, 24),
     ),
     Mutant(
         name="status without resourceVersion",

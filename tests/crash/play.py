@@ -90,6 +90,16 @@ class _Lives:
     def are_idle(self) -> bool:
         return all(life.is_idle() for life in self._now)
 
+    def is_one_frozen(self) -> bool:
+        """Return whether one stands still, and all others have nothing to do."""
+        frozen = [life for life in self._now if life.trap.frozen and not life.trap.thaw.is_set()]
+        return bool(frozen) and all(life.is_idle() for life in self._now if life not in frozen)
+
+    def thaw(self) -> None:
+        for life in self._now:
+            if life.trap.frozen:
+                life.trap.thaw.set()
+
     async def audit(self) -> None:
         self.needs_audit = False
         for life in self._now:
@@ -195,10 +205,15 @@ class _Until:
             if fault := self._fault():
                 return fault
 
+            def is_calm() -> bool:
+                return self.controllers.is_idle() and recorder.quiet_for() > lives.quiet
+
             def is_over() -> bool:
-                resting = lives.are_idle() and self.controllers.is_idle()
-                calm = recorder.quiet_for() > lives.quiet
-                return resting and calm and not moves and scenario.goal(stage)
+                return lives.are_idle() and is_calm() and not moves and scenario.goal(stage)
+
+            if lives.is_one_frozen() and is_calm() and not (moves and moves[0].when(stage)):
+                # The latest moment is the worst for a status: others have gone as far as they can.
+                lives.thaw()
 
             # On a busy machine the watches may be silent because they are late.
             if is_over() and await stage.mirror.is_current(stage.namespace) and is_over():

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from comal_operator.core.names import LABEL_STEP
 from comal_operator.core.serving.router import CONFIG_ANNOTATION
 from crash.cluster import Mirror
+from crash.standin.jobs import step_of
 
 Snapshot = Mapping[str, Any]
 
@@ -89,7 +89,7 @@ class Recorder:
             self._hashes |= dict.fromkeys(_HASH.findall(meta["name"]), "<hash>")
         if body["kind"] == "Job":
             owners = meta.get("ownerReferences") or [{"uid": ""}]
-            self._jobs[owners[0]["uid"], meta["labels"][LABEL_STEP]] += 1
+            self._jobs[owners[0]["uid"], step_of(body)] += 1
         if body["kind"] == "ModelVersion":
             self.registrations[self._uids.get(body["spec"]["lineage"]["run"]["uid"], "?")] += 1
 

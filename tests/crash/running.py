@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -44,6 +45,32 @@ def _attempts(attempts: int, **wanted: int) -> Callable[[Stage, Recorder], str]:
     return judge
 
 
+_HOOKS = [
+    {"webhook": {"secretRef": {"name": "all"}}},
+    {"webhook": {"secretRef": {"name": "ends"}}, "on": ["Failed"]},
+]
+
+
+def _told(stage: Stage, recorder: Recorder) -> str:
+    """Judge who was told: one of the interruption, both of the failure, nobody twice."""
+    made = recorder.jobs().get("a/training-notify")
+    told = sorted(
+        (mounted["secret"]["secretName"], event["type"].rpartition(".")[2])
+        for job in stage.all("Job")
+        for mounted in job["spec"]["template"]["spec"]["volumes"]
+        if mounted["name"] == "webhook"
+        for event in [_event(job)]
+    )
+    right = [("all", "failed"), ("all", "interrupted"), ("ends", "failed")]
+    return "" if (made, told) == (3, right) else f"{made} Jobs tell {told}"
+
+
+def _event(job: dict[str, Any]) -> Any:
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    [text] = [one for one in container["args"] if one.startswith("--event=")]
+    return json.loads(text.removeprefix("--event=").replace("$$(", "$("))
+
+
 RUNNING = (
     Scenario(
         name="step retried",
@@ -65,6 +92,13 @@ RUNNING = (
         goal=ended("a"),
         script=Script(endings={("a", "train"): (_FAILS, _FAILS, _FAILS)}),
         judge=_attempts(2, failures=2),
+    ),
+    Scenario(
+        name="webhooks told",
+        moves=(starts("a", **_train(retry={"failures": 1}), notify=_HOOKS),),
+        goal=ended("a"),
+        script=Script(endings={("a", "train"): (_EVICTED, _FAILS, _FAILS)}),
+        judge=_told,
     ),
     Scenario(
         name="suspended and resumed",

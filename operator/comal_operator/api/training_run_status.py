@@ -47,7 +47,9 @@ class StepStatus(ApiType):
     not_cached: Annotated[str, Field(max_length=256)] | None = None
     """Why its outputs are not kept for other runs, although the step asks for it."""
     image: Annotated[str, Field(max_length=600)] | None = None
-    """The image that ran, by digest where the node's runtime tells it."""
+    """The image that ran last, by digest where the node's runtime tells it; later attempts, and
+    later steps that name the same tag, have it too.
+    """
     reason: Annotated[str, Field(max_length=64)] | None = None
     """Why the last attempt that did not succeed ended, such as StepFailed or NodeLost."""
     message: Annotated[str, Field(max_length=1024)] | None = None

@@ -30,7 +30,9 @@ CALLS = (
     Calls("comal.dev", "modeldeployments/status", ("patch",)),
     # A cache entry that is not what it says, and a reservation that is over.
     Calls("", "configmaps", (*_APPLY, "delete")),
-    Calls("", "events", ("list",)),
+    # Listed for what others say of children, made for what became of a run; one that is there
+    # already was made before a crash.
+    Calls("", "events", ("create", "get", "list")),
     Calls("", "persistentvolumeclaims", (*_APPLY, "delete")),
     # Patched: only the annotation that makes a router's kubelet look at its Secret again. Deleted:
     # only Pods of training steps whose node is gone.

@@ -8,6 +8,7 @@ controllers are in the cluster stories.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
@@ -34,6 +35,7 @@ class Controllers:
         self._gone: set[str] = set()
         self._doomed: set[str] = set()
         self._attempts: dict[tuple[str, str], int] = {}
+        self._heard = time.monotonic()
         self._unlisten = mirror.listen(namespace, self._hear)
         self.faults: list[BaseException] = []
 
@@ -50,6 +52,7 @@ class Controllers:
 
     def _hear(self, event: Mapping[str, Any]) -> None:
         body, kind = event["object"], event["object"]["kind"]
+        self._heard = time.monotonic()
         if event["type"] == "DELETED":
             self._gone.add(body["metadata"]["uid"])
         lost = orphans(
@@ -75,7 +78,7 @@ class Controllers:
             self._sync_soon("EndpointSlice")
 
     async def _collect(self, orphan: Mapping[str, Any]) -> None:
-        await collect(self._cluster, orphan)
+        await collect(self._cluster, orphan, lambda: time.monotonic() - self._heard)
         self._doomed.discard(orphan["metadata"]["uid"])
 
     def _bind(self, claim: dict[str, Any]) -> None:

@@ -102,8 +102,9 @@ async def carry_out_job(cluster: Cluster, job: Body, ending: Ending, attempt: in
 
 
 def step_of(job: Mapping[str, Any]) -> str:
-    """Return the step that a Job carries out."""
-    name: str = job["metadata"]["labels"][LABEL_STEP]
+    """Return the step that a Job carries out; of one that is no step's, what part it plays."""
+    tags = job["metadata"]["labels"]
+    name: str = tags.get(LABEL_STEP) or tags["app.kubernetes.io/component"]
     return name
 
 

@@ -10,7 +10,7 @@ from comal_operator.core.plan import Create, Delete, Manifest, WriteStatus
 from comal_operator.core.training.objects import job_name
 from make import a_pod, a_registry, a_run, a_running_pod, an_ended_pod, ended_job
 from training_moments import Moment, check_moment
-from training_world import World
+from training_world import World, deeds
 
 DISRUPTED = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
 BY_POLICY = {
@@ -176,10 +176,10 @@ def test_the_end_of_an_attempt_is_written_down_before_the_next_starts() -> None:
     job = world.job("train")
     world.add(ended_job(job, "Failed", BY_POLICY["message"], reason=BY_POLICY["reason"]))
 
-    first, *deeds = world.plan().actions
+    first, *rest = deeds(world.plan())
     assert isinstance(first, WriteStatus)
     assert first.status["steps"][0]["interruptions"] == 1
-    assert [deed.manifest["kind"] for deed in deeds if isinstance(deed, Create)] == ["Job"]
+    assert [deed.manifest["kind"] for deed in rest if isinstance(deed, Create)] == ["Job"]
 
 
 def test_failures_rest_longer_each_time() -> None:

@@ -29,7 +29,7 @@ class Namespace(World):
         shown = {
             key: thing
             for key, thing in self.objects.items()
-            if key[0] in NAMESPACED
+            if key[0] in (*NAMESPACED, "Event")
             or (thing["metadata"].get("labels") or {}).get(LABEL_TRAINING_RUN) == name
         }
         answers: dict[Any, Any] = dict(self.answers)

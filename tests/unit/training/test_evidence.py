@@ -6,7 +6,7 @@ from typing import Any
 
 from comal_operator.core.plan import Create, LogTail, Manifest, WriteStatus
 from make import a_run, an_ended_pod, an_object, ended_job
-from training_world import World
+from training_world import World, deeds
 
 LOG = "\n".join(f"line {n}" for n in range(3000))[-16384:]
 
@@ -39,7 +39,7 @@ def test_the_log_is_kept_before_the_failure_is_remembered() -> None:
     assert isinstance(first, Create)
     assert first.manifest["kind"] == "ConfigMap"
     world.carry_out(world.plan())
-    assert isinstance(world.plan().actions[0], WriteStatus)
+    assert isinstance(deeds(world.plan())[0], WriteStatus)
     world.settle()
     (log,) = logs(world)
     meta = log["metadata"]

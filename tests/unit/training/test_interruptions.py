@@ -99,7 +99,7 @@ def test_a_lost_pod_is_forgotten_in_order() -> None:
     while actions := world.plan().actions:
         world.carry_out(world.plan())
         done.append(actions[0])
-    latched, job, pod, again = done[:4]
+    _event, latched, job, pod, again = done[:5]
     assert isinstance(latched, WriteStatus)
     assert latched.status["steps"][0]["reason"] == "NodeLost"
     assert isinstance(job, Delete)

@@ -9,7 +9,7 @@ import pytest
 
 from comal_operator.core.plan import Create, Manifest, WriteStatus
 from make import GATE, a_registry, a_run, a_version, conditions
-from training_world import World
+from training_world import World, deeds
 
 HOOK = {"webhook": {"secretRef": {"name": "hook"}}}
 
@@ -102,7 +102,7 @@ def conditions_message(world: World) -> str:
 def test_the_job_is_made_before_the_end_is_remembered_and_not_waited_for() -> None:
     world = notified()
     world.end("train")
-    first, *rest = world.plan().actions
+    first, *rest = deeds(world.plan())
     assert isinstance(first, Create)
     assert isinstance(rest[0], WriteStatus)
     world.settle()

@@ -17,6 +17,7 @@ from comal_operator.core.training.cache import observe
 from comal_operator.core.training.cache_upkeep import keep_cache
 from comal_operator.core.training.data import fetch_data
 from comal_operator.core.training.default_image import is_unwritten
+from comal_operator.core.training.events import events
 from comal_operator.core.training.evidence import logs_first
 from comal_operator.core.training.finish import already_registered, finish
 from comal_operator.core.training.kueue import hold, resume
@@ -120,7 +121,7 @@ def _plan(look: Look, following: Next) -> Plan:
         only_news = news.alone and not following.actions
         writes = (WriteStatus(Ref.of(look.run), version, status, only_news),)
     # Made before what it tells of is remembered: then never again.
-    told = notices(look, state, status) if writes else ()
+    told = (*events(look, state), *notices(look, state, status)) if writes else ()
     if not following.actions:
         return Plan((*told, *writes), questions(look), again)
     first = following.memory_first or is_unwritten(look) or _news_of_ends(look)

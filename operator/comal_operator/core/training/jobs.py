@@ -22,7 +22,6 @@ from comal_operator.core.training import (
     placement,
     reporting,
 )
-from comal_operator.core.training.default_image import default_image
 from comal_operator.core.training.environment import facts
 from comal_operator.core.training.look import Look
 from comal_operator.core.training.objects import (
@@ -40,6 +39,7 @@ from comal_operator.core.training.objects import (
     workspace_volume,
 )
 from comal_operator.core.training.parts import JobParts, combined
+from comal_operator.core.training.step_image import step_image
 from comal_trainer import contract
 from comal_trainer.contract.data import FETCH_DATA_COMMAND, Source, fetch_data_arguments
 from comal_trainer.contract.notice import (
@@ -67,7 +67,7 @@ BUILT_IN_RETRIES = 4
 def step_job(look: Look, step: Step) -> Manifest:
     """Return the Job of the next attempt at one of the user's steps."""
     container: dict[str, Any] = {
-        "image": step.image or look.spec.image or default_image(look.run, look.seen, look.settings),
+        "image": step_image(look, step),
         # What the step said last, even when its Pod is gone before its log is read.
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "env": [

@@ -146,8 +146,8 @@ def _not_started(before: StepStatus, attempt: int) -> StepStatus:
     """Return a step without the Job of its next attempt: never made, or gone before it ended."""
     if before.attempts is None or before.attempts < attempt:
         return before.model_copy(update={"state": "Pending"})
-    # What it did is lost, and it is to be done.
-    lost = ("job", "start_time", "completion_time", "node", "image")
+    # What it did is lost, and it is to be done; by the image that it had.
+    lost = ("job", "start_time", "completion_time", "node")
     update = {"state": "Pending", "attempts": attempt - 1 or None, **dict.fromkeys(lost)}
     return before.model_copy(update=update)
 
