@@ -22,6 +22,7 @@ from comal_scorer.contract import TerminationReason
 from comal_scorer.cores import usable_cores
 from comal_scorer.failure import LastWords, TerminationError, report_termination
 from comal_scorer.measurements import Measurements
+from comal_scorer.memory import keep_memory
 from comal_scorer.model_card import ModelCard, model_invalid, read_card
 from comal_scorer.protocol.application import Application
 from comal_scorer.protocol.request_log import RequestLog, write_line
@@ -47,6 +48,7 @@ _UNLOADABLE = model_invalid(
 
 def serve(settings: Settings, termination_log: Path) -> int:
     """Serve until SIGTERM, return the exit code; raises `TerminationError` when that cannot be."""
+    keep_memory()
     verify_folder(settings.model_dir, settings.model_digest)
     card = _card(settings)
     cores = settings.threads or usable_cores()

@@ -6,10 +6,10 @@ import struct
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from comal_scorer.codec.infer_request import Wanted
 from comal_scorer.codec.tensor_types import BYTES, name_of
+from comal_scorer.codec.tensor_values import all_finite
 from comal_scorer.request_error import RequestError
 from comal_scorer.runtime.tensors import Array
 
@@ -49,7 +49,7 @@ def encode_answer(
 
 
 def _check_finite(result: Array, name: str) -> None:
-    if result.dtype.kind == "f" and not np.isfinite(result).all():
+    if result.dtype.kind == "f" and not all_finite(result):
         message = f"the output {name!r} is not a finite number for these inputs"
         raise RequestError(422, "result-not-finite", message, field="inputs")
 

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from comal_scorer.codec.json_document import Documents, numbers
+from comal_scorer.codec.tensor_values import all_finite
 from comal_scorer.model_card import ModelCard, model_invalid
 from comal_scorer.request_error import RequestError, bad_request, shown
 from comal_scorer.runtime.tensors import Array, Input
@@ -123,7 +124,7 @@ def json_object(body: bytes, remedy: str) -> dict[str, Any]:
 
 def finite(result: Array, field: str) -> Array:
     """Return a result whose numbers are all finite; raises `RequestError` (422) otherwise."""
-    if result.dtype.kind == "f" and not np.isfinite(result).all():
+    if result.dtype.kind == "f" and not all_finite(result):
         # Finite numbers went in, so they were far outside of what the model was trained on.
         raise RequestError(
             422,

@@ -9,11 +9,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from comal_scorer import contract
 from comal_scorer.collection.collector import Collector
 from comal_scorer.limits.body import BodyReader, media_type
 from comal_scorer.measurements import Measurements
-from comal_scorer.protocol.exchange import Call, Dialect, Headers, Page, Reply, Route
+from comal_scorer.protocol.exchange import (
+    Call,
+    Dialect,
+    Given,
+    Headers,
+    Page,
+    Reply,
+    Route,
+)
 from comal_scorer.protocol.request_log import RequestLog, request_id, trace_context
 from comal_scorer.request_error import RequestError
 
@@ -45,6 +55,12 @@ class Witnesses:
     collector: Collector | None
 
 
+class _Asked(msgspec.Struct, frozen=True, gc=False):
+    method: str
+    path: str
+    headers: Given
+
+
 class Application:
     """Answers requests by a table; lives on one event loop."""
 
@@ -68,15 +84,17 @@ class Application:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
-        page = self._pages.get(scope.path)
-        if page is not None and scope.method in _READ_METHODS:
+        # Once each: the scope makes a new text, or a copy of all headers, every time it is asked.
+        asked = _Asked(scope.method, scope.path, scope.headers)
+        page = self._pages.get(asked.path)
+        if page is not None and asked.method in _READ_METHODS:
             status, kind, body = page(scope.query_string)
             protocol.response_bytes(status, [("content-type", kind)], body)
             return
         started = time.perf_counter()
-        given = scope.headers
-        route = self._routes.get(scope.path)
-        dialect = route.dialect if route is not None else self._elsewhere(scope.path)
+        given = asked.headers
+        route = self._routes.get(asked.path)
+        dialect = route.dialect if route is not None else self._elsewhere(asked.path)
         identifier = request_id(given.get(contract.REQUEST_ID_HEADER))
         trace = trace_context(given.get(contract.TRACE_HEADER))
         headers = [*self._identity, *dialect.headers(given, identifier)]
@@ -87,7 +105,8 @@ class Application:
             headers.append(_CLOSE)
         error, predictions = "", 0
         try:
-            reply = await self._answer(scope, protocol, route, dialect)
+            dialect.admit(given)
+            reply = await self._answer(asked, scope, protocol, route)
             status, body, predictions = reply.status, reply.body, reply.predictions
             headers += [("content-type", reply.media_type), *reply.headers]
             headers += dialect.success(reply)
@@ -105,8 +124,8 @@ class Application:
             self._log.request(
                 request_id=identifier,
                 traceparent=trace,
-                method=scope.method,
-                path=scope.path,
+                method=asked.method,
+                path=asked.path,
                 status=status,
                 seconds=seconds,
                 predictions=predictions,
@@ -118,20 +137,17 @@ class Application:
         if self._collector is not None:
             self._collector.close()
 
-    async def _answer(
-        self, scope: Any, protocol: Any, route: Route | None, dialect: Dialect
-    ) -> Reply:
-        dialect.admit(scope.headers)
+    async def _answer(self, asked: _Asked, scope: Any, protocol: Any, route: Route | None) -> Reply:
         if route is None:
-            raise _wrong_route(scope.method, scope.path, is_page=scope.path in self._pages)
+            raise _wrong_route(asked, is_page=asked.path in self._pages)
         endpoint = route.endpoint
-        if scope.method not in endpoint.methods:
-            raise _wrong_method(scope.method, ", ".join(endpoint.methods))
+        if asked.method not in endpoint.methods:
+            raise _wrong_method(asked.method, ", ".join(endpoint.methods))
         kind, body = "", b""
-        if scope.method == "POST":
-            kind = media_type(scope.headers, endpoint.media_types)
-            body = await self._bodies.read(scope.headers, protocol)
-        call = Call(scope.method, scope.query_string, scope.headers, kind, body)
+        if asked.method == "POST":
+            kind = media_type(asked.headers, endpoint.media_types)
+            body = await self._bodies.read(asked.headers, protocol)
+        call = Call(asked.method, scope.query_string, asked.headers, kind, body)
         return await endpoint.answer(call)
 
 
@@ -144,10 +160,12 @@ def _as_refusal(problem: Exception, identifier: str) -> RequestError:
     return _INTERNAL
 
 
-def _wrong_route(method: str, path: str, *, is_page: bool) -> RequestError:
+def _wrong_route(asked: _Asked, *, is_page: bool) -> RequestError:
     if is_page:
-        return _wrong_method(method, "GET, HEAD")
-    message = f"{path[:80]!a} does not exist; requests are scored at POST {contract.SCORE_PATH}"
+        return _wrong_method(asked.method, "GET, HEAD")
+    message = (
+        f"{asked.path[:80]!a} does not exist; requests are scored at POST {contract.SCORE_PATH}"
+    )
     return RequestError(404, "not-found", message, field="path")
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import parse_qs
+
+import msgspec
 
 from comal_scorer import contract
 from comal_scorer.protocol.exchange import Call, Endpoint, Given, Headers, Reply
@@ -116,7 +117,7 @@ class QueryAsBody:
         if call.method == "OPTIONS":
             return Reply(b"", 0.0, 0, media_type="text/html")
         if call.method == "GET":
-            call = replace(call, method="POST", body=_body_of_query(call.query))
+            call = msgspec.structs.replace(call, method="POST", body=_body_of_query(call.query))
         elif not call.body:
             raise bad_request("body-empty", "body", "the body is empty")
         return await self._endpoint.answer(call)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from comal_scorer.request_error import RequestError
 from comal_scorer.runtime.tensors import Array
 
@@ -29,8 +31,7 @@ class Given(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One request whose body has arrived in full."""
 
     method: str
@@ -40,8 +41,7 @@ class Call:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """An answer that is no refusal; its status is 200 unless a script says otherwise.
 
     `seconds` is the time of decoding, predicting and encoding; `predictions` counts the rows
