@@ -24,9 +24,9 @@ from comal_operator.core.plan import (
 from comal_operator.core.registry.numbers import next_number
 from comal_operator.core.serving.autoscaling import is_handed_over
 from comal_operator.core.serving.memory import Memory
+from comal_operator.core.serving.retirement import is_left
 from comal_operator.core.serving.rollout import advance, drained
 from comal_operator.core.serving.sight import Sight
-from comal_operator.core.serving.upkeep import Upkeep
 from comal_operator.core.training import decide
 from comal_operator.core.training.cache import Turn, turn
 from comal_operator.core.training.objects import run_child_name
@@ -145,7 +145,7 @@ def _believed_handed_over(deployment: Manifest | None) -> bool:
 
 def _plant_drain(stack: ExitStack) -> None:
     replaced_function(drained, _drained_at_once)(stack)
-    stack.enter_context(patch.object(Upkeep, "_is_left", lambda *_: True))
+    replaced_function(is_left, lambda *_: True)(stack)
 
 
 def _status_first(

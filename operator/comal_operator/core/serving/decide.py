@@ -9,6 +9,7 @@ from comal_operator.core.plan import Manifest, Plan, Seen, Settings
 from comal_operator.core.serving.analysis import has_errors
 from comal_operator.core.serving.looked import Looked, look
 from comal_operator.core.serving.relevant import RELEVANT
+from comal_operator.core.serving.retirement import forgotten, retirements
 from comal_operator.core.serving.rollout import drained, next_moment
 from comal_operator.core.serving.status import status_of, write_if_new
 from comal_operator.core.serving.upkeep import Upkeep
@@ -46,7 +47,11 @@ def plan_model_deployment(mdep: Manifest, seen: Seen, *, now: datetime, settings
         # At rest too: what is in the Secret shows only in what the routers run.
         again = looked.patience(now) if must_ask else None
         return Plan(questions=looked.routers.questions(), requeue_after=again)
-    late = (*upkeep.tell_again(now), *upkeep.retirements(now), *upkeep.history())
+    late = (
+        *upkeep.tell_again(now),
+        *retirements(looked, seen, now),
+        *forgotten(looked, seen),
+    )
     return Plan(actions=(*late, *status), requeue_after=_again(looked, upkeep, now))
 
 

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from comal_operator.core.children import differs, is_ours
+from comal_operator.core.children import is_ours
 from comal_operator.core.plan import (
     Action,
     Apply,
     Create,
     CreateCredentials,
     Credentials,
-    Delete,
     Manifest,
-    Ref,
     Seen,
     Settings,
 )
@@ -25,22 +23,20 @@ from comal_operator.core.serving.check_jobs import check_actions
 from comal_operator.core.serving.endpoints import Address, Routing
 from comal_operator.core.serving.envoy import RouterConfig
 from comal_operator.core.serving.looked import Looked
+from comal_operator.core.serving.missing import needs
 from comal_operator.core.serving.network import check_policy, network_policies
 from comal_operator.core.serving.objects import (
     endpoint_service,
     revision_service,
     service_account,
 )
-from comal_operator.core.serving.observed import RevisionSeen
 from comal_operator.core.serving.resolution import Unresolved
-from comal_operator.core.serving.revision import child_of_revision, controller_revision
+from comal_operator.core.serving.revision import controller_revision
 from comal_operator.core.serving.revision_children import (
-    emptied,
     hand_overs,
     revision_children,
     without_autoscalers,
 )
-from comal_operator.core.serving.rollout import drained
 from comal_operator.core.serving.router import (
     CONFIG_ANNOTATION,
     config_of,
@@ -115,13 +111,7 @@ class Upkeep:
         return self.seen.get(manifest["kind"], manifest["metadata"]["name"])
 
     def _needs(self, manifest: Manifest) -> bool:
-        there = self._there(manifest)
-        if (manifest["kind"], manifest["metadata"]["name"]) in self.seen.refusals:
-            return False
-        if there is None:
-            return True
-        going = "deletionTimestamp" in there["metadata"]
-        return is_ours(there, self.looked.mdep) and not going and differs(manifest, there)
+        return needs(manifest, self.looked.mdep, self.seen)
 
     def _missing(self, manifests: Iterable[Manifest]) -> tuple[Action, ...]:
         needed = tuple(one for one in manifests if self._needs(one))
@@ -272,56 +262,3 @@ class Upkeep:
             # Only addresses differ, and routers find out themselves which of those answer.
             return _TELL_ADDRESSES_AGAIN
         return max(_TELL_AGAIN, looked.patience(now))
-
-    def retirements(self, now: datetime) -> tuple[Action, ...]:
-        """Return what takes the Pods of those that every router has left for long enough."""
-        looked = self.looked
-        actions: list[Action] = []
-        for revision in drained(looked.memory, looked.schedule, now):
-            name = child_of_revision(looked.mdep, revision)
-            there = self.seen.get("Deployment", name)
-            if there is None or not self._is_left(revision):
-                continue
-            snapshot = looked.snapshots.get(revision)
-            if snapshot is not None:
-                empty = emptied(looked, self.seen, snapshot)
-                actions += [Apply((empty,))] if self._needs(empty) else []
-            else:
-                actions.append(_deleted(there))
-        return tuple(actions)
-
-    def _is_left(self, revision: str) -> bool:
-        """Return whether no router can send anything there: all have just been asked."""
-        looked = self.looked
-        told = looked.told
-        if not told or looked.routers.leaving:
-            return False
-        return all(one is not None and revision not in one for one in told)
-
-    def history(self) -> tuple[Action, ...]:
-        """Return the removal of revisions beyond the limit that nothing needs any more."""
-        looked = self.looked
-        kept = looked.memory.in_use | {one.revision for one in looked.memory.draining}
-        kept |= {looked.revision or "", *(one.revision or "" for one in looked.wishes)}
-        idle = [
-            one
-            for one in looked.snapshots.values()
-            if one.revision not in kept
-            and not looked.revisions.get(one.revision, RevisionSeen()).wanted
-        ]
-        idle.sort(key=lambda one: one.number, reverse=True)
-        actions: list[Action] = []
-        # Nobody goes back to a variant that is gone.
-        past = [one for one in idle if not one.variant][looked.spec.revision_history_limit :]
-        for old in [*past, *(one for one in idle if one.variant)]:
-            name = child_of_revision(looked.mdep, old.revision)
-            for kind in ("Deployment", "Service", "PodDisruptionBudget", "ControllerRevision"):
-                there = self.seen.get(kind, name)
-                if there is not None and is_ours(there, looked.mdep):
-                    actions += [] if "deletionTimestamp" in there["metadata"] else [_deleted(there)]
-        return tuple(actions)
-
-
-def _deleted(there: Manifest) -> Delete:
-    meta = there["metadata"]
-    return Delete(Ref.of(there), meta["uid"], meta.get("resourceVersion"))
