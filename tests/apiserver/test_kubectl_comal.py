@@ -194,6 +194,39 @@ def test_status_of_a_rollout(comal: Run, cluster: Cluster) -> None:
     assert re.search(r"step 1/2 .* 10 %", out)
 
 
+def test_status_of_variants(comal: Run, cluster: Cluster) -> None:
+    green = {**CANDIDATE, "revision": "9f9f9f9f", "modelVersion": "tree-v7"}
+    following = {**CANDIDATE, "revision": "77aa77aa", "modelVersion": "tree-v8", "ready": "0/2"}
+    cluster.endpoint(
+        stable=STABLE,
+        variants=[
+            {"name": "blue", "percent": "0", "serving": CANDIDATE},
+            {"name": "green", "percent": "30", "serving": green, "following": following},
+            {"name": "new", "percent": "0"},
+        ],
+        traffic=[
+            {"revision": "a1b2c3d4", "percent": "70", "acknowledgedPercent": "99.5"},
+            {"revision": "e5f6a7b8", "variant": "blue", "percent": "0"},
+            {
+                "revision": "9f9f9f9f",
+                "variant": "green",
+                "percent": "30",
+                "acknowledgedPercent": "0.5",
+            },
+        ],
+        conditions=ready("False", "Progressing", "variant green: 0 of 2 Pods"),
+    )
+    status, out, _ = comal("status", "diabetes")
+    assert status == 0
+    rows = [line.split() for line in out.splitlines() if "-v" in line]
+    assert rows == [
+        ["stable", "diabetes-v1", "a1b2c3d4", "2/2", "70", "%", "99.5", "%"],
+        ["blue", "diabetes-v2", "e5f6a7b8", "1/1", "0", "%"],
+        ["green", "tree-v7", "9f9f9f9f", "1/1", "30", "%", "0.5", "%"],
+        ["green", "(next)", "tree-v8", "77aa77aa", "0/2"],
+    ]
+
+
 def test_status_of_a_failed_run(comal: Run, cluster: Cluster) -> None:
     failed = {"name": "train", "state": "Failed", "attempts": 2, "reason": "StepFailed"}
     cluster.run(
