@@ -79,9 +79,13 @@ class Router:
         """Replace all files at once, as the kubelet does: a new folder, then `..data` swapped."""
         swap(self.folder, config.files)
 
+    def config(self, routing: Routing) -> RouterConfig:
+        """Return the files for `routing` at this router's places."""
+        return router_config(routing, self.places)
+
     def follow(self, routing: Routing) -> None:
         """Write `routing` and wait until the router says that it runs it."""
-        self.write(router_config(routing, self.places))
+        self.write(self.config(routing))
         wanted = dict(routing.traffic)
         until(f"the router runs {wanted}", lambda: self.traffic() == wanted)
 

@@ -62,6 +62,10 @@ class ModelDeploymentSpec(ApiType):
     """How a new revision takes over."""
     data_collection: DataCollection | None = None
     """Keep inputs and predictions on a volume."""
+    suspend: bool = False
+    """Stop answering: callers are told 503 at once, but for those who name a revision or a variant.
+    Pods and shares stay, and a rollout waits, though its deadline does not.
+    """
     revision_history_limit: Annotated[int, Field(ge=0, le=20)] = 5
     """Former revisions that are kept, without Pods."""
 

@@ -131,6 +131,10 @@ class ModelDeploymentStatus(ApiType):
     """What serves beside them, by name."""
     step: Annotated[str, Field(max_length=8)] | None = None
     """Step of the rollout, such as 2/3."""
+    suspended: bool | None = None
+    """Whether nobody is answered, as spec.suspend wants it; remembered: what routers run follows
+    it.
+    """
     weight: Share | None = None
     """Share of the candidate in percent of what variants leave. Remembered: what routers run
     follows it.

@@ -55,6 +55,11 @@ def recovered(world: ServingWorld) -> ServingWorld:
     return settled(world)
 
 
+def suspended(world: ServingWorld) -> ServingWorld:
+    world.edit(suspend=True)
+    return settled(world)
+
+
 def held() -> ServingWorld:
     world = serving(onFailure="Hold")
     world.broken[digest(2)] = ("DigestMismatch", "the blob is not what it says")
@@ -165,6 +170,20 @@ ROWS: list[Row] = [
         "Serving",
         STEADY,
         "Current",
+    ),
+    (
+        "suspended",
+        lambda: suspended(serving()),
+        "Suspended",
+        ("True", ABSENT, ABSENT, "False"),
+        "Current",
+    ),
+    (
+        "suspended in a rollout",
+        lambda: suspended(rolling()),
+        "Suspended",
+        NEW,
+        "InProgress",
     ),
     (
         "its version is gone, what serves goes on",

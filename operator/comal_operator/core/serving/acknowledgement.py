@@ -21,6 +21,8 @@ _SOURCES: Final = {
     f"http.{SCORING_ROUTES}.rds.{SCORING_ROUTES}.version_text": "routes",
     "listener_manager.lds.version_text": "listeners",
 }
+# At the end of what routers say of their routes while nobody is answered.
+_SUSPENDED: Final = " suspended"
 _LINE = re.compile(r'^(?P<stat>[^:]+): "(?P<version>.*)"$')
 
 
@@ -47,16 +49,18 @@ def acknowledged_traffic(versions: Mapping[str, str] | None) -> dict[str, str] |
     traffic = traffic_of(text)
     routes = (versions or {}).get("routes", "")
     # Each file is followed by itself: until both have arrived, nothing is said.
-    return traffic if " #" not in routes or traffic_of(routes) == traffic else None
+    if " #" in routes and traffic_of(routes) != traffic:
+        return None
+    return dict.fromkeys(traffic, "0") if routes.endswith(_SUSPENDED) else traffic
 
 
-def traffic_text(traffic: Mapping[str, str], content: str) -> str:
+def traffic_text(traffic: Mapping[str, str], content: str, *, suspended: bool = False) -> str:
     """Return the version of an endpoint file: its traffic in words, then its content's hash.
 
     So a router's answer tells the shares it runs, not only whether they are the newest.
     """
     shares = ",".join(f"{revision}={traffic[revision]}" for revision in sorted(traffic))
-    return f"{shares} #{content}"
+    return f"{shares} #{content}{_SUSPENDED if suspended else ''}"
 
 
 def traffic_of(text: str) -> dict[str, str]:

@@ -90,6 +90,8 @@ def held(memory: Memory, sight: Sight) -> Wait | None:
     if hold is not None:
         reason = Reason.PAUSED if hold.reason == Reason.PAUSED else Reason.HELD
         return Wait(reason, f"{hold.message} since {timestamp(hold.since)}")
+    if memory.suspended:
+        return Wait(Reason.SUSPENDED, "spec.suspend is true")
     if sight.schedule.paused:
         return Wait(Reason.PAUSED, "spec.rollout.paused is true")
     return None

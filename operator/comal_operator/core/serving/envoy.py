@@ -76,7 +76,8 @@ def router_config(routing: Routing, places: Places) -> RouterConfig:
     # A router's answer shows the shares it runs, not only whether they are the newest.
     # Routes name revisions too, so what both say alike is what it runs.
     for name in ("endpoints.json", "routes.json"):
-        versions[name] = traffic_text(routing.traffic, versions[name])
+        suspended = name == "routes.json" and routing.handling.suspended
+        versions[name] = traffic_text(routing.traffic, versions[name], suspended=suspended)
     files = {
         name: _text({"version_info": versions[name], "resources": body})
         for name, body in bodies.items()

@@ -46,6 +46,8 @@ class Handling:
     sticky_by: str | None = None
     """The header by whose hash a request finds its revision, within the shares."""
     mirror: Mirror | None = None
+    suspended: bool = False
+    """Whether nobody is answered but who names a revision or a variant."""
     repeats_errors: bool = False
     """Whether a request that the candidate answers with 5xx is sent to another revision."""
     repeatable_bytes: int = 4 * _MEBIBYTE

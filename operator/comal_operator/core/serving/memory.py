@@ -85,6 +85,8 @@ class Memory:
     """The former stable revision while it bakes."""
     variants: tuple[Variant, ...] = ()
     """By name."""
+    suspended: bool = False
+    """Whether nobody shall be answered: all shares are nothing, and come back as they were."""
     weight: str | None = None
     """The candidate's share in percent of what variants leave; None: no router knows it yet."""
     step_since: datetime | None = None
@@ -107,7 +109,12 @@ class Memory:
 
     @property
     def traffic(self) -> dict[str, str]:
-        """Percent by revision that the routers shall run; 0 stands by."""
+        """Percent by revision that callers shall get; 0 stands by."""
+        return dict.fromkeys(self.shares, NONE) if self.suspended else self.shares
+
+    @property
+    def shares(self) -> dict[str, str]:
+        """Percent by revision of the requests that are answered at all."""
         shares: dict[str, str] = {}
         for variant in self.variants:
             if variant.serving is not None:
@@ -195,6 +202,7 @@ def remembered(status: ModelDeploymentStatus) -> Memory:
             )
             for one in status.variants
         ),
+        suspended=status.suspended or False,
         weight=status.weight,
         step_since=_moment(status.step_since),
         shadow=status.shadow,
@@ -288,6 +296,7 @@ def written_down(memory: Memory) -> dict[str, Any]:
         "candidate": _role_on_wire(memory.candidate),
         "previous": _role_on_wire(memory.previous),
         "variants": [_variant_on_wire(one) for one in memory.variants],
+        "suspended": memory.suspended or None,
         "weight": memory.weight,
         "stepSince": timestamp(memory.step_since) if memory.step_since else None,
         "shadow": memory.shadow,

@@ -12,6 +12,7 @@ class ServingReason(StrEnum):
     """Why an endpoint is as it is; the reason of Ready is what the column STATE shows."""
 
     SERVING = "Serving"
+    SUSPENDED = "Suspended"
     # On its way.
     DEPLOYING = "Deploying"
     PROGRESSING = "Progressing"
@@ -79,6 +80,7 @@ class AvailableReason(StrEnum):
     NO_POD_READY = "NoPodReady"
     NOTHING_DEPLOYED = "NothingDeployed"
     NO_SERVICE = "NoService"
+    SUSPENDED = "Suspended"
 
 
 class AnalysisReason(StrEnum):

@@ -26,7 +26,7 @@ def advance(memory: Memory, sight: Sight) -> Memory:
     """Return what to remember next; the same if there is nothing to do yet."""
     if not sight.is_resolved and memory.stable is not None:
         memory = without_candidate(memory)
-    memory = answered(memory, sight)
+    memory = answered(_suspended(memory, sight), sight)
     if sight.target is not None:
         memory = _reconsidered(memory, sight.target, sight.now)
         memory = judged(memory, sight)
@@ -66,6 +66,13 @@ def next_moment(memory: Memory, sight: Sight) -> datetime | None:
     moments += changes_alone(memory, sight)
     moments += [one.since + schedule.drain for one in memory.draining if one.since is not None]
     return min((one for one in moments if one > now), default=None)
+
+
+def _suspended(memory: Memory, sight: Sight) -> Memory:
+    """Return `memory` as answered or not as the spec wants it; a step begins anew after that."""
+    if memory.suspended == sight.schedule.suspended:
+        return memory
+    return replace(memory, suspended=sight.schedule.suspended, step_since=None)
 
 
 def _reconsidered(memory: Memory, target: Target, now: datetime) -> Memory:

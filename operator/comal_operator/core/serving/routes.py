@@ -14,6 +14,7 @@ from comal_operator.core.serving.acknowledgement import (
 )
 from comal_operator.core.serving.endpoints import Backend, Routing
 from comal_operator.core.serving.handling import VARIANT_HEADER, Mirror, Role, Rule
+from comal_operator.core.serving.open_paths import LIVE_PATHS
 from comal_operator.core.serving.repeats import ANSWERED_BY, retry_policy
 from comal_operator.core.serving.replies import error_body
 from comal_scorer.contract import REVISION_HEADER
@@ -71,18 +72,20 @@ def _by_rules(routing: Routing) -> Sequence[Route]:
     The last ones are those of variants that are named, and of names that no variant has.
     """
     found: list[Route] = []
-    names = routing.handling.variants
-    for rule in (*routing.handling.rules, *(Rule(VARIANT_HEADER, one, one) for one in names)):
+    names, suspended = routing.handling.variants, routing.handling.suspended
+    rules = () if suspended else routing.handling.rules
+    for rule in (*rules, *(Rule(VARIANT_HEADER, one, one) for one in names)):
         backend = next((one for one in routing.backends if one.role == rule.role), None)
         if backend is None:
             continue
         match = _header(rule.header, rule.value)
         action = _action(routing)
+        alone = {**action, "metadata_match": _revision(backend)}
+        if suspended:
+            found.append({"match": _match(match), "route": alone})
+            continue
         found += [
-            {
-                "match": _match(match, _refusal()),
-                "route": {**action, "metadata_match": _revision(backend)},
-            },
+            {"match": _match(match, _refusal()), "route": alone},
             {
                 "match": _match(match),
                 "route": {
@@ -108,7 +111,24 @@ def _unknown_variant(routing: Routing) -> Route:
     }
 
 
+def _suspended(routing: Routing) -> Sequence[Route]:
+    """Return the answer to everybody else while the endpoint is stopped.
+
+    Load balancers still find it alive, or they would answer in its place.
+    """
+    reading = {"name": ":method", "string_match": {"exact": "GET"}}
+    alive = [
+        {"match": {"path": path, "headers": [reading]}, "route": _action(routing)}
+        for path in LIVE_PATHS
+    ]
+    text = f"{routing.name} is stopped by its owner (spec.suspend): nobody is answered until it is"
+    body = error_body("suspended", f"{text} started again")
+    return [*alive, {"match": _match(), "direct_response": {"status": 503, "body": body}}]
+
+
 def _by_share(routing: Routing) -> Sequence[Route]:
+    if routing.handling.suspended:
+        return _suspended(routing)
     action = {**_action(routing), **_copies(routing.handling.mirror)}
     policy = retry_policy(of_errors=routing.handling.repeats_errors, away_from_candidate=True)
     return [

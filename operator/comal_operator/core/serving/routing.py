@@ -26,7 +26,7 @@ def routing_of(looked: Looked, last_resort: Address | None) -> Routing:
             looked.revisions.get(one, RevisionSeen()).addresses,
             *facts.get(one, ("", "")),
         )
-        for one, share in sorted(looked.memory.traffic.items())
+        for one, share in sorted(looked.memory.shares.items())
     )
     return Routing(
         name=looked.mdep["metadata"]["name"],
@@ -37,6 +37,7 @@ def routing_of(looked: Looked, last_resort: Address | None) -> Routing:
             handling_of(looked.spec),
             mirror=_mirror(looked),
             variants=tuple(one.name for one in looked.memory.variants),
+            suspended=looked.memory.suspended,
         ),
     )
 

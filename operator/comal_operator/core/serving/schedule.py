@@ -61,6 +61,7 @@ class Schedule:
     analysis: Analysis
     holds_on_failure: bool
     paused: bool
+    suspended: bool
     approved_revisions: frozenset[str]
 
     @classmethod
@@ -79,6 +80,7 @@ class Schedule:
             rollout.analysis,
             rollout.on_failure == "Hold",
             rollout.paused,
+            spec.suspend,
             frozenset(rollout.approved_revisions),
         )
 

@@ -113,6 +113,9 @@ def _available(looked: Looked) -> dict[str, Any]:
     routers, pods = len(looked.routers.ready), answering(looked)
     if not looked.memory.traffic:
         return condition("Available", False, AvailableReason.NOTHING_DEPLOYED, "nothing serves yet")
+    if looked.memory.suspended:
+        text = "callers are told 503, since spec.suspend is true"
+        return condition("Available", False, AvailableReason.SUSPENDED, text)
     if not looked.has_service:
         text = f"there is no Service {looked.mdep['metadata']['name']} of ours"
         return condition("Available", False, AvailableReason.NO_SERVICE, text)

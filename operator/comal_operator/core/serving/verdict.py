@@ -214,6 +214,12 @@ def _steady(looked: Looked) -> Verdict:
     if stable is not None and not seen.is_available:
         text = f"{_pods(looked, stable)}{_why(seen)}"
         return Verdict(Course.UNDER_WAY, Reason.SCALING, text)
+    if not looked.memory.is_acknowledged:
+        text = f"{_stable(looked)} serves; waiting until every router has followed"
+        return Verdict(Course.UNDER_WAY, Reason.PROGRESSING, text)
+    if looked.memory.suspended:
+        text = f"spec.suspend is true: callers are told 503; Pods of {_stable(looked)} stand by"
+        return Verdict(Course.DONE, Reason.SUSPENDED, text)
     return Verdict(Course.DONE, Reason.SERVING, f"{_stable(looked)} serves{_beside(looked)}")
 
 
