@@ -126,10 +126,6 @@ def test_hostile_samples(start: Start, tmp_path: Path, name: str) -> None:
     refused(start, tmp_path, Package(card(samples="samples.json"), files))
 
 
-def test_there_are_enough_of_them() -> None:
-    assert len(FILES) + len(CARDS) + len(SAMPLES) + len(litert_files()) >= 60
-
-
 ESTIMATORS = [
     LinearRegression(),
     Lasso(alpha=0.1),
@@ -193,3 +189,9 @@ def loads(start: Start, tmp_path: Path, package: Package) -> None:
     assert scorer.get("/readyz").status == 200
     assert scorer.termination.read_text() == ""
     assert audit.read_text() == ""
+
+
+def test_there_are_enough_of_both() -> None:
+    assert len(FILES) + len(CARDS) + len(SAMPLES) + len(litert_files()) >= 60
+    # And the classifier.
+    assert len(ESTIMATORS) + len(HONEST) + 1 >= 20
