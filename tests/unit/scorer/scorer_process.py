@@ -69,6 +69,8 @@ class ScorerProcess:
             env=os.environ | settings | environment,
             stdout=self._output,
             stderr=self._errors,
+            # Its workers are ended with it: killed alone, it would leave them behind.
+            start_new_session=True,
         )
 
     def wait_ready(self) -> ScorerProcess:
@@ -138,7 +140,7 @@ class ScorerProcess:
 
     def stop(self) -> None:
         if self.process.poll() is None:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         self._output.close()
         self._errors.close()
