@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from comal_trainer.contract import CREDENTIALS_DIR
+from comal_trainer.contract import CREDENTIALS_DIR, azure
 from comal_trainer.contract.check import CHECK_COMMAND, read_query
 from comal_trainer.contract.data import FETCH_DATA_COMMAND, SOURCES_DIR, read_sources
 from comal_trainer.contract.notice import (
@@ -55,6 +55,13 @@ def declare(commands: Commands) -> None:
     notify.add_argument("--url-file", type=Path, default=Path(WEBHOOK_DIR) / WEBHOOK_FILE)
     check = commands.add(CHECK_COMMAND, "judge a candidate by a Prometheus query", _check)
     check.add_argument("--query", type=read_query, required=True)
+    azure_check = commands.add(azure.CHECK_COMMAND, "see that a workspace is reached", _azure_check)
+    record = commands.add(azure.RECORD_COMMAND, "put a version into Azure ML", _azure_record)
+    record.add_argument("--entry", type=azure.read_entry, required=True)
+    record.add_argument("--folder", type=Path, default=Path(azure.MODEL_DIR))
+    for asked in (azure_check, record):
+        asked.add_argument("--target", type=azure.read_workspace, required=True)
+        asked.add_argument("--login", type=Path, default=Path(azure.LOGIN_DIR))
     child = commands.add("convert-model", "the child process of convert", _convert_model)
     child.add_argument("folder", type=Path)
     child.add_argument("outcome", type=Path)
@@ -144,6 +151,23 @@ def _check(flags: Flags) -> None:
     from comal_trainer.termination import report  # noqa: PLC0415
 
     report(check(flags.given.query), flags.settings.environment)
+
+
+def _azure_check(flags: Flags) -> None:
+    from comal_trainer.azure_ml.record import Place, check  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    given, environment = flags.given, flags.settings.environment
+    report(check(Place(given.target, given.login, environment)), environment)
+
+
+def _azure_record(flags: Flags) -> None:
+    from comal_trainer.azure_ml.record import Place, record  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    given, environment = flags.given, flags.settings.environment
+    place = Place(given.target, given.login, environment)
+    report(record(place, given.entry, given.folder), environment)
 
 
 def _suggest(flags: Flags) -> None:

@@ -1,0 +1,350 @@
+"""The commands that call Azure ML, as the Jobs start them, against the bed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from comal_trainer.azure_ml import record as calls
+from comal_trainer.command_line import run
+from comal_trainer.contract import TERMINATION_LOG_ENV
+from comal_trainer.contract.azure import (
+    DIGEST_TAG,
+    OWNER_TAG,
+    RECORD_COMMAND,
+    AzureAnswer,
+    Entry,
+    Workspace,
+    check_arguments,
+    record_arguments,
+)
+from fake_azure import entra
+from fake_azure.bed import CLIENT_ID, CLIENT_SECRET, SUBSCRIPTION, Bed
+from fake_azure.journal import Fault
+from make import DIGEST
+
+SUBJECT = "system:serviceaccount:team:comal-registry-default-azure"
+_VERSION = "/models/diabetes/versions/2$"
+_PATIENT_SECONDS = 240
+TAGS = {OWNER_TAG: "team/diabetes-v2", DIGEST_TAG: DIGEST, "alpha": "0.4"}
+ENTRY = Entry(model="diabetes", version="2", description="of the clinic", tags=TAGS)
+
+
+@dataclass
+class Caller:
+    """What a Job gives the command: its environment, the Secret's folder and the model's."""
+
+    folder: Path
+    environment: dict[str, str]
+    workspace: Workspace
+
+    def start(self, arguments: tuple[str, ...]) -> subprocess.Popen[str]:
+        """Return the command as it runs in a Job."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "comal_trainer", *self._given(arguments)],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def _given(self, arguments: tuple[str, ...]) -> list[str]:
+        # As the kubelet passes them on.
+        given = [one.replace("$$(", "$(") for one in arguments]
+        given.append(f"--login={self.folder / 'login'}")
+        if given[0] == RECORD_COMMAND:
+            given.append(f"--folder={self.folder / 'model'}")
+        return given
+
+    def ask(self, arguments: tuple[str, ...]) -> AzureAnswer:
+        """Return what the command answers in this process: a start takes seconds."""
+        run(self._given(arguments), self.environment)
+        return self.answer()
+
+    def answer(self) -> AzureAnswer:
+        """Return what the command left for the operator."""
+        return AzureAnswer.decode((self.folder / "answer").read_text())
+
+    def check(self) -> AzureAnswer:
+        """Ask for the workspace."""
+        return self.ask(check_arguments(self.workspace))
+
+    def record(self, entry: Entry = ENTRY) -> AzureAnswer:
+        """Ask for the record."""
+        return self.ask(record_arguments(self.workspace, entry))
+
+
+def write_secret(folder: Path, **keys: str) -> None:
+    """Write the Secret as the kubelet mounts it."""
+    (folder / "login").mkdir(exist_ok=True)
+    for old in (folder / "login").iterdir():
+        old.unlink()
+    for name, text in keys.items():
+        (folder / "login" / name).write_text(text)
+
+
+@pytest.fixture
+def caller(bed: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Caller:
+    """A Job with the service principal's Secret and a fetched model; its pauses take no time."""
+    monkeypatch.setattr(calls, "time", SimpleNamespace(sleep=lambda _: None))
+    folder = tmp_path / "model"
+    (folder / "serving").mkdir(parents=True)
+    (folder / "model.yaml").write_text("format: onnx\n")
+    (folder / "serving" / "model.onnx").write_bytes(b"\x08\x09" * 4096)
+    write_secret(
+        tmp_path,
+        AZURE_TENANT_ID=entra.TENANT,
+        AZURE_CLIENT_ID=CLIENT_ID,
+        AZURE_CLIENT_SECRET=f"{CLIENT_SECRET}\n",
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        TERMINATION_LOG_ENV: str(tmp_path / "answer"),
+        **bed.environment(),
+    }
+    workspace = Workspace(
+        subscription=SUBSCRIPTION, group="ml-group", name="ml", subject=SUBJECT, secret="principal"
+    )
+    return Caller(tmp_path, environment, workspace)
+
+
+def reason_of(answer: AzureAnswer) -> str:
+    assert answer.error is not None, answer
+    return answer.error.reason
+
+
+def message_of(answer: AzureAnswer) -> str:
+    assert answer.error is not None, answer
+    return answer.error.message
+
+
+def test_a_workspace_is_found_by_one_call(bed: Bed, caller: Caller) -> None:
+    assert caller.check() == AzureAnswer(id=bed.workspace.id)
+    assert len(bed.journal.calls("/workspaces/ml")) == 1
+    assert bed.journal.refused == []
+
+
+def test_a_version_is_recorded_with_its_bytes(
+    bed: Bed, caller: Caller, connect: Callable[..., Any], tmp_path: Path
+) -> None:
+    process = caller.start(record_arguments(caller.workspace, ENTRY))
+    said, _ = process.communicate(timeout=_PATIENT_SECONDS)
+    assert process.returncode == 0, said
+    assert caller.answer() == AzureAnswer(id=f"{bed.workspace.id}/models/diabetes/versions/2")
+    ml = connect()
+    found = ml.models.get("diabetes", "2")
+    assert (found.tags, found.description) == (TAGS, "of the clinic")
+    ml.models.download("diabetes", "2", download_path=tmp_path / "down")
+    fetched = {one.name: one.read_bytes() for one in (tmp_path / "down").rglob("*.*")}
+    assert fetched["model.onnx"] == (tmp_path / "model" / "serving" / "model.onnx").read_bytes()
+    assert bed.journal.refused == []
+
+
+def test_what_is_recorded_is_left_alone(bed: Bed, caller: Caller) -> None:
+    first = caller.record()
+    assert caller.record() == first
+    assert len(bed.journal.calls(_VERSION, "PUT")) == 1
+
+
+def test_an_answer_that_was_lost_records_once(bed: Bed, caller: Caller) -> None:
+    bed.journal.order(Fault(path=_VERSION, method="PUT", is_lost=True))
+    assert caller.record().error is None
+    assert list(bed.workspace.versions("models", "diabetes")) == ["2"]
+
+
+def test_a_job_that_was_killed_is_done_by_the_next(bed: Bed, caller: Caller) -> None:
+    hole = Fault(path=_VERSION, method="PUT", is_black_hole=True)
+    bed.journal.order(hole)
+    process = caller.start(record_arguments(caller.workspace, ENTRY))
+    end = time.monotonic() + _PATIENT_SECONDS
+    # All bytes are there, and the record is not.
+    while hole.times and time.monotonic() < end:
+        time.sleep(0.1)
+    process.kill()
+    process.communicate()
+    assert hole.times == 0
+    assert caller.record().error is None
+    assert list(bed.workspace.versions("models", "diabetes")) == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({}, "not made by Comal"),
+        ({**TAGS, DIGEST_TAG: "sha256:" + "b" * 64}, "team/diabetes-v2 with another digest"),
+        ({**TAGS, OWNER_TAG: "others/diabetes-v2"}, "ModelVersion others/diabetes-v2"),
+    ],
+)
+def test_what_is_not_ours_is_never_touched(
+    bed: Bed, caller: Caller, tags: dict[str, str], words: str
+) -> None:
+    theirs = Entry(model="diabetes", version="2", tags=tags)
+    assert caller.record(theirs).error is None
+    before = dict(bed.workspace.versions("models", "diabetes")["2"])
+    answer = caller.record()
+    assert reason_of(answer) == "RecordConflict"
+    assert words in message_of(answer)
+    assert "register the model under another name" in message_of(answer)
+    assert bed.workspace.versions("models", "diabetes")["2"] == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "words"),
+    [
+        (Fault(path="/workspaces/ml$", status=401, times=9), "AzureAuthFailed", "Secret principal"),
+        (
+            Fault(path="/versions/2$", method="PUT", status=403, times=9),
+            "AzureForbidden",
+            "AzureML Data Scientist",
+        ),
+        (Fault(path="/workspaces/ml$", status=404), "WorkspaceNotFound", "resource group ml-group"),
+        (Fault(path="/versions/2$", method="PUT", status=409), "RecordConflict", "Ordered"),
+        (Fault(path="/versions/2$", method="PUT", status=412), "AzureRefused", "HTTP 412"),
+        (Fault(path="/workspaces/ml$", status=500, times=99), "AzureUnavailable", "HTTP 500"),
+        (Fault(path="/workspaces/ml$", body="{no", times=99), "AzureUnavailable", "no JSON"),
+        (
+            Fault(path="/versions/2$", method="PUT", drop="properties.flavors", times=99),
+            "AzureCallFailed",
+            "AttributeError",
+        ),
+    ],
+    ids=["401", "403", "404", "409", "412", "500 storm", "garbage", "no flavors"],
+)
+def test_each_trouble_has_a_name(
+    bed: Bed, caller: Caller, fault: Fault, reason: str, words: str
+) -> None:
+    bed.journal.order(fault)
+    answer = caller.record()
+    assert reason_of(answer) == reason, answer
+    assert words in message_of(answer)
+
+
+def test_a_failed_job_says_one_line_and_no_traceback(bed: Bed, caller: Caller) -> None:
+    bed.journal.order(Fault(path="/workspaces/ml$", status=403))
+    process = caller.start(check_arguments(caller.workspace))
+    said, _ = process.communicate(timeout=_PATIENT_SECONDS)
+    assert process.returncode == 0
+    assert said.strip() == (caller.folder / "answer").read_text()
+    assert reason_of(caller.answer()) == "AzureForbidden"
+
+
+def test_one_bad_answer_is_not_told(bed: Bed, caller: Caller) -> None:
+    bed.journal.order(Fault(path="/workspaces/ml$", status=503))
+    assert caller.check().error is None
+
+
+def test_whoever_asks_for_patience_gets_it(bed: Bed, caller: Caller) -> None:
+    headers = {"Retry-After": "900"}
+    bed.journal.order(Fault(path="/workspaces/ml$", status=429, headers=headers, times=9))
+    answer = caller.check()
+    assert (reason_of(answer), answer.wait) == ("AzureThrottled", 900)
+    assert len(bed.journal.calls("/workspaces/ml$")) == 1
+
+
+def test_a_black_hole_is_given_up(
+    bed: Bed, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "_PATIENCE", {**calls._PATIENCE, "read_timeout": 1})
+    bed.journal.order(Fault(path="/workspaces/ml$", is_black_hole=True, times=9))
+    answer = caller.check()
+    assert reason_of(answer) == "AzureUnavailable"
+    assert "did not answer" in message_of(answer)
+
+
+def test_the_json_of_the_az_command_is_a_login_too(bed: Bed, caller: Caller) -> None:
+    given = (
+        f'{{"clientId": "{CLIENT_ID}", "clientSecret": "{CLIENT_SECRET}",'
+        f' "tenantId": "{entra.TENANT}", "subscriptionId": "{SUBSCRIPTION}"}}'
+    )
+    write_secret(caller.folder, AZURE_CREDENTIALS=given)
+    assert caller.check().error is None
+
+
+_IDS = {"AZURE_TENANT_ID": entra.TENANT, "AZURE_CLIENT_ID": CLIENT_ID}
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason", "words"),
+    [
+        ({}, "CredentialMissing", "does not exist"),
+        (_IDS, "CredentialMissing", "has no AZURE_CLIENT_SECRET"),
+        ({"AZURE_CREDENTIALS": "planted-not-json"}, "CredentialMissing", "--sdk-auth"),
+        ({**_IDS, "AZURE_CLIENT_SECRET": "planted-wrong"}, "AzureAuthFailed", "secret is wrong"),
+    ],
+)
+def test_a_wrong_secret_is_told_without_it(
+    caller: Caller,
+    keys: Mapping[str, str],
+    reason: str,
+    words: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    write_secret(caller.folder, **keys)
+    answer = caller.record()
+    assert reason_of(answer) == reason
+    assert words in message_of(answer)
+    assert "principal" in message_of(answer)
+    assert "planted" not in "".join(capfd.readouterr())
+
+
+def test_a_changed_secret_holds_from_the_next_call_on(caller: Caller) -> None:
+    write_secret(caller.folder, **_IDS, AZURE_CLIENT_SECRET="planted-wrong")
+    assert reason_of(caller.check()) == "AzureAuthFailed"
+    write_secret(caller.folder, **_IDS, AZURE_CLIENT_SECRET=CLIENT_SECRET)
+    assert caller.check().error is None
+
+
+@pytest.fixture
+def by_account(bed: Bed, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> Caller:
+    """The Job as the cluster's workload identity changes it."""
+
+    def review(token: str, audience: str) -> str | None:
+        return SUBJECT if (token, audience) == ("projected", entra.AUDIENCE) else None
+
+    monkeypatch.setattr(bed.directory, "review", review)
+    (caller.folder / "token").write_text("projected")
+    caller.workspace = Workspace(
+        subscription=SUBSCRIPTION,
+        group="ml-group",
+        name="ml",
+        subject=SUBJECT,
+        client_id=CLIENT_ID,
+    )
+    caller.environment |= {
+        "AZURE_FEDERATED_TOKEN_FILE": str(caller.folder / "token"),
+        "AZURE_TENANT_ID": entra.TENANT,
+        "AZURE_CLIENT_ID": CLIENT_ID,
+    }
+    return caller
+
+
+def test_an_account_records_without_any_secret(
+    bed: Bed, by_account: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bed.directory.clients[CLIENT_ID], "subjects", {SUBJECT})
+    monkeypatch.setattr(bed.workspace, "key", "")
+    assert by_account.record().error is None
+    assert list(bed.workspace.versions("models", "diabetes")) == ["2"]
+
+
+def test_an_account_that_nobody_federated_is_named(by_account: Caller) -> None:
+    answer = by_account.check()
+    assert reason_of(answer) == "AzureAuthFailed"
+    assert f"no federated credential for {SUBJECT}" in message_of(answer)
+
+
+def test_a_cluster_without_workload_identity_is_told(by_account: Caller) -> None:
+    del by_account.environment["AZURE_FEDERATED_TOKEN_FILE"]
+    answer = by_account.check()
+    assert reason_of(answer) == "WorkloadIdentityMissing"
+    assert "az aks update" in message_of(answer)

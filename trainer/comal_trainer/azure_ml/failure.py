@@ -1,0 +1,144 @@
+"""What Azure's SDKs raise, as one named reason with what to do; never their text unlooked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    DecodeError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+
+from comal_trainer.contract import MAX_ERROR_CHARACTERS, JobError
+from comal_trainer.contract.azure import AzureAnswer, AzureReason, Workspace
+
+_LOGIN_CODE: Final = re.compile(r"AADSTS\d{4,8}")
+# No federated credential of the identity fits the token that was shown.
+_NO_FEDERATION: Final = {"AADSTS70021", "AADSTS700211", "AADSTS700212", "AADSTS700213"}
+_LOGIN: Final = {
+    "AADSTS7000215": "the client secret is wrong: write the secret's value (not its id)",
+    "AADSTS7000222": "the client secret has expired: make a new one and write it",
+    "AADSTS700016": "the tenant has no application of that client id: correct one of the two",
+    "AADSTS90002": "there is no such tenant: correct the tenant id",
+}
+# What a signature or a key would look like in a sentence of Azure's.
+_SECRETS: Final = re.compile(
+    r"(?i)\b(sig|accountkey|client_secret|client_assertion|password|key)=[^&;\s]+"
+)
+_PASSING: Final = (AzureReason.THROTTLED, AzureReason.UNAVAILABLE)
+_LONGEST_WAIT: Final = 3600
+
+
+class AzureFailure(Exception):  # noqa: N818 - it is an answer, not a crash
+    """The end of one attempt in Azure."""
+
+    def __init__(self, reason: AzureReason, message: str, wait: int = 0) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.wait = wait
+
+    @property
+    def is_passing(self) -> bool:
+        """Return whether another attempt within seconds may help."""
+        return self.reason in _PASSING
+
+    @property
+    def answer(self) -> AzureAnswer:
+        """Return what goes into the termination message: printable ASCII that surely fits."""
+        text = str(self).encode("ascii", "replace").decode("ascii")[:MAX_ERROR_CHARACTERS]
+        return AzureAnswer(error=JobError(str(self.reason), text), wait=self.wait)
+
+
+def failure_of(error: BaseException, workspace: Workspace, doing: str) -> AzureFailure:
+    """Return what an exception of the SDKs means while we were `doing` something."""
+    if isinstance(error, AzureFailure):
+        return error
+    for one in _chain(error):
+        code = _LOGIN_CODE.search(str(one)) if isinstance(one, ClientAuthenticationError) else None
+        if code is not None:
+            return _login(code.group(), workspace)
+        if isinstance(one, DecodeError):
+            return AzureFailure(AzureReason.UNAVAILABLE, f"{doing}: the answer is no JSON")
+        if isinstance(one, (ServiceRequestError, ServiceResponseError)):
+            # Their words name hosts and ports of proxies: the kind says enough.
+            text = f"{doing}: Azure did not answer ({type(one).__name__})"
+            return AzureFailure(AzureReason.UNAVAILABLE, text)
+        if isinstance(one, HttpResponseError) and one.status_code is not None:
+            return _refused(one, workspace, doing)
+        if isinstance(one, ClientAuthenticationError):
+            text = f"{doing}: no token was given to {_who(workspace)}"
+            return AzureFailure(AzureReason.AUTH_FAILED, text)
+    kind = "an AzureError" if isinstance(error, AzureError) else type(error).__name__
+    return AzureFailure(AzureReason.FAILED, f"{doing}: azure-ai-ml ended with {kind}")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield the exception and those behind it: azure-ai-ml wraps what the services said."""
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        yield one
+        one = one.__cause__ or one.__context__
+
+
+def _login(code: str, workspace: Workspace) -> AzureFailure:
+    if code in _NO_FEDERATION:
+        text = (
+            f"{code}: the identity {workspace.client_id} has no federated credential for"
+            f" {workspace.subject}: add one with this subject, the cluster's OIDC issuer and the"
+            " audience api://AzureADTokenExchange"
+        )
+    else:
+        known = _LOGIN.get(code, "Entra refused the login: look the code up at login.microsoft.com")
+        text = f"{code}: {known} ({_who(workspace)})"
+    return AzureFailure(AzureReason.AUTH_FAILED, text)
+
+
+def _refused(error: HttpResponseError, workspace: Workspace, doing: str) -> AzureFailure:
+    status, said = error.status_code or 0, _said(error)
+    if status == 401:
+        text = f"{doing}: Azure does not take the token of {_who(workspace)}: {said}"
+        return AzureFailure(AzureReason.AUTH_FAILED, text)
+    if status == 403:
+        text = (
+            f"{doing}: {_who(workspace)} may not: give it the role AzureML Data Scientist on the"
+            f" workspace, and Storage Blob Data Contributor on its storage: {said}"
+        )
+        return AzureFailure(AzureReason.FORBIDDEN, text)
+    if status == 409:
+        return AzureFailure(AzureReason.RECORD_CONFLICT, f"{doing}: {said}")
+    if status == 429:
+        text = f"{doing}: Azure asks to wait: {said}"
+        return AzureFailure(AzureReason.THROTTLED, text, _wait(error))
+    if status in (408, 425) or status >= 500:
+        text = f"{doing}: Azure answered HTTP {status}: {said}"
+        return AzureFailure(AzureReason.UNAVAILABLE, text, _wait(error))
+    return AzureFailure(AzureReason.REFUSED, f"{doing}: Azure answered HTTP {status}: {said}")
+
+
+def _said(error: HttpResponseError) -> str:
+    """Return code and sentence of Azure's error object, short and without what looks secret."""
+    inner = getattr(error, "error", None)
+    code = str(getattr(inner, "code", None) or "no code")
+    text = str(getattr(inner, "message", None) or "no more was said").splitlines()[0]
+    return _SECRETS.sub(r"\1=…", f"{code}: {text}")[:300]
+
+
+def _wait(error: HttpResponseError) -> int:
+    headers = getattr(error.response, "headers", None) or {}
+    text = str(headers.get("Retry-After", "")).strip()
+    # A date is legal as well: our own back-off is good enough then.
+    return min(int(text), _LONGEST_WAIT) if text.isdigit() else 0
+
+
+def _who(workspace: Workspace) -> str:
+    if workspace.client_id:
+        return f"{workspace.client_id}, as {workspace.subject}"
+    return f"the service principal of Secret {workspace.secret}"

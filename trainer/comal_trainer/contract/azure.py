@@ -1,0 +1,143 @@
+"""What is asked of Azure ML by a Job, and its answer. Standard library only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from comal_trainer.contract import ContractError, JobError, _count, _error, _Message, _text
+
+CHECK_COMMAND: Final = "azure-check"
+RECORD_COMMAND: Final = "azure-record"
+# Where the Job finds the Secret's files, and the model that was fetched by its digest.
+LOGIN_DIR: Final = "/var/run/secrets/comal.dev/azure"
+MODEL_DIR: Final = "/comal/model"
+# A service principal: its three keys under the names that Azure's SDKs know, or the one JSON that
+# `az ad sp create-for-rbac --sdk-auth` prints.
+TENANT_KEY: Final = "AZURE_TENANT_ID"
+CLIENT_KEY: Final = "AZURE_CLIENT_ID"
+SECRET_KEY: Final = "AZURE_CLIENT_SECRET"  # noqa: S105 - the name of a key
+JSON_KEY: Final = "AZURE_CREDENTIALS"
+# By these two a record is known as ours: whose it is, and of which bytes.
+OWNER_TAG: Final = "comal.model-version"
+DIGEST_TAG: Final = "comal.digest"
+
+
+class AzureReason(StrEnum):
+    """Why something was not done in Azure; docs/conditions.md says what to do."""
+
+    CREDENTIAL_MISSING = "CredentialMissing"
+    WORKLOAD_IDENTITY_MISSING = "WorkloadIdentityMissing"
+    AUTH_FAILED = "AzureAuthFailed"
+    FORBIDDEN = "AzureForbidden"
+    WORKSPACE_NOT_FOUND = "WorkspaceNotFound"
+    RECORD_CONFLICT = "RecordConflict"
+    REFUSED = "AzureRefused"
+    THROTTLED = "AzureThrottled"
+    UNAVAILABLE = "AzureUnavailable"
+    FAILED = "AzureCallFailed"
+
+
+# Who we are is not known there, or may not do what is asked.
+ACCESS_REASONS: Final = frozenset(
+    {
+        AzureReason.CREDENTIAL_MISSING,
+        AzureReason.WORKLOAD_IDENTITY_MISSING,
+        AzureReason.AUTH_FAILED,
+        AzureReason.FORBIDDEN,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """An Azure ML workspace, and as whom it is reached."""
+
+    subscription: str
+    group: str
+    name: str
+    subject: str
+    """The ServiceAccount's name in a federated credential."""
+    client_id: str = ""
+    """Of the identity that the ServiceAccount stands for; empty: the Secret says who."""
+    secret: str = ""
+    """Name of that Secret, for messages."""
+
+    @property
+    def id(self) -> str:
+        """The path that Azure knows it by."""
+        return (
+            f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One version as it is to stand in the workspace."""
+
+    model: str
+    version: str
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def id_in(self, workspace: Workspace) -> str:
+        """Return the path that Azure knows the record by."""
+        return f"{workspace.id}/models/{self.model}/versions/{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class AzureAnswer(_Message):
+    """The answer of both commands: the id of what is there, or why it is not."""
+
+    id: str = ""
+    error: JobError | None = None
+    wait: int = 0
+    """Seconds that Azure asks to wait before the next attempt."""
+
+    @classmethod
+    def _read(cls, value: Any) -> Self:
+        found = cls(_text(value["id"]), _error(value.get("error")), _count(value.get("wait", 0)))
+        if bool(found.id) == (found.error is not None):
+            raise ContractError("an answer has either an id or an error")
+        return found
+
+
+def check_arguments(workspace: Workspace) -> tuple[str, ...]:
+    """Return the container arguments of the Job that looks whether the workspace is reached."""
+    return CHECK_COMMAND, f"--target={_packed(workspace)}"
+
+
+def record_arguments(workspace: Workspace, entry: Entry) -> tuple[str, ...]:
+    """Return the container arguments of the Job that records one version."""
+    return RECORD_COMMAND, f"--target={_packed(workspace)}", f"--entry={_packed(entry)}"
+
+
+def read_workspace(text: str) -> Workspace:
+    """Return the workspace of `check_arguments`; raise ContractError."""
+    return Workspace(**_unpacked(text, "--target"))
+
+
+def read_entry(text: str) -> Entry:
+    """Return the entry of `record_arguments`; raise ContractError."""
+    return Entry(**_unpacked(text, "--entry"))
+
+
+def _packed(value: Workspace | Entry) -> str:
+    fields = {name: getattr(value, name) for name in value.__slots__}
+    text = json.dumps(fields, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    # `$(X)` in an argument would be expanded by the kubelet; a tag means the text.
+    return text.replace("$(", "$$(")
+
+
+def _unpacked(text: str, flag: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ContractError(f"{flag} is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ContractError(f"{flag} is no object")
+    return found
