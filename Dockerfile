@@ -1,4 +1,4 @@
-# One file for all images: docker build --target operator|trainer|trainer-gpu|scorer|scorer-tensorflow|router|registry .
+# One file for all images: docker build --target operator|trainer|trainer-gpu|azure|scorer|scorer-tensorflow|router|registry .
 # Dependencies come first and our code last, so that a change of code makes one small layer.
 #
 # Nothing that only a build needs ends in an image: pip lives as long as it installs, and the
@@ -81,6 +81,20 @@ COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py scorer/coma
 RUN python -m compileall -q /opt/comal/code
 USER 65532:65532
 WORKDIR /workspace
+ENTRYPOINT ["python", "-m", "comal_trainer"]
+
+# What calls Azure: its SDKs alone, so that no trainer carries them and no Pod waits for TensorFlow.
+FROM python AS azure-packages
+COPY --from=requirements /requirements/azure.txt /opt/comal/requirements.txt
+COPY hack/images/constraints-azure.txt /opt/comal/
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
+    /opt/comal/install -c /opt/comal/constraints-azure.txt -r /opt/comal/requirements.txt
+
+FROM azure-packages AS azure
+COPY trainer/comal_trainer /opt/comal/code/comal_trainer
+RUN python -m compileall -q /opt/comal/code
+USER 65532:65532
+WORKDIR /tmp
 ENTRYPOINT ["python", "-m", "comal_trainer"]
 
 FROM python AS scorer-packages

@@ -13,6 +13,7 @@ VENV = REPOSITORY / ".venv"
 # The images' pins and our own.
 CONSTRAINTS = (
     REPOSITORY / "hack" / "images" / "constraints.txt",
+    REPOSITORY / "hack" / "images" / "constraints-azure.txt",
     REPOSITORY / "hack" / "dev" / "constraints.txt",
 )
 

@@ -18,8 +18,8 @@ from images.content import tag
 from images.dockerfile import defaults, needed, stages
 
 TARGETS = ("operator", "trainer", "scorer", "router", "registry")
-# Built and loaded only by name: gigabytes that few clusters need.
-ON_REQUEST = ("scorer-tensorflow", "trainer-gpu")
+# Built and loaded only by name: what few clusters need, and mostly gigabytes.
+ON_REQUEST = ("azure", "scorer-tensorflow", "trainer-gpu")
 ENVIRONMENT_FILE = IMAGES_FILE.with_suffix(".env")
 
 

@@ -17,7 +17,10 @@ VARIABLES = {
     "registry": "COMAL_REGISTRY_IMAGE",
 }
 # Built by name only, so it may be missing.
-OPTIONAL = {"scorer-tensorflow": "COMAL_SCORER_TENSORFLOW_IMAGE"}
+OPTIONAL = {
+    "azure": "COMAL_AZURE_IMAGE",
+    "scorer-tensorflow": "COMAL_SCORER_TENSORFLOW_IMAGE",
+}
 # As manifests/base calls it, once its own `images` has been applied.
 _PUBLISHED = "ghcr.io/comal-dev/comal-operator"
 _ACCOUNT_POLICIES = (

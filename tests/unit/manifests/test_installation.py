@@ -86,7 +86,7 @@ def test_images_are_pinned(cluster_wide: list[Manifest]) -> None:
     images = [value for name, value in _given(cluster_wide).items() if name.endswith("_IMAGE")]
     images += [c["image"] for _, spec in pod_specs(cluster_wide) for c in spec["containers"]]
 
-    assert len(images) == 6
+    assert len(images) == 7
     for image in images:
         tag = image.rpartition("/")[2].partition(":")[2]
         assert tag not in ("", "latest"), image
