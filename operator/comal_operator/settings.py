@@ -56,6 +56,7 @@ def read_settings(
             router_image=images["router_image"],
             registry_image=images["registry_image"],
             scorer_tensorflow_image=environment.get("COMAL_SCORER_TENSORFLOW_IMAGE", ""),
+            azure_image=environment.get("COMAL_AZURE_IMAGE", ""),
             watch_nodes=_switch(environment, "COMAL_WATCH_NODES", default=True),
             presets=_presets(environment),
         ),

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from apiserver.server import Client
+from apiserver.wrong_azure import WRONG_AZURE
 from apiserver.wrong_rollout import WRONG_ROLLOUT
 from apiserver.wrong_running import WRONG_RUNNING, WRONG_RUNNING_CHANGES
 from apiserver.wrong_serving import WRONG_SERVING
@@ -39,7 +40,14 @@ def refusal(answer: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize(
     ("manifest", "words"),
-    [*WRONG_TRAINING, *WRONG_RUNNING, *WRONG_STEPS, *WRONG_SERVING, *WRONG_ROLLOUT],
+    [
+        *WRONG_TRAINING,
+        *WRONG_RUNNING,
+        *WRONG_STEPS,
+        *WRONG_SERVING,
+        *WRONG_ROLLOUT,
+        *WRONG_AZURE,
+    ],
 )
 def test_a_wrong_manifest_is_refused_with_field_and_remedy(
     admin: Client, namespace: str, manifest: dict[str, Any], words: tuple[str, ...]
@@ -96,7 +104,7 @@ def test_aliases_of_a_version_may_move(admin: Client, namespace: str) -> None:
 
 def test_an_unknown_field_is_named(admin: Client, namespace: str) -> None:
     body = registry()
-    body["spec"]["azureML"] = {}
+    body["spec"]["mlflow"] = {}
     status, answer = admin.call("POST", path(namespace, body), body, fieldValidation="Strict")
     assert status == 400
-    assert 'unknown field "spec.azureML"' in answer["message"]
+    assert 'unknown field "spec.mlflow"' in answer["message"]

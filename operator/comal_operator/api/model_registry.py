@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from comal_operator.api.azure_ml import AzureErrand, AzureML
 from comal_operator.api.meta import (
     AGE,
     MESSAGE,
@@ -58,6 +59,10 @@ class ModelRegistrySpec(ApiType):
 
     store: Store
     """Where the bytes live."""
+    azure_ml: Annotated[AzureML | None, Field(alias="azureML")] = None
+    """A workspace of Azure ML that records each version; see docs/azure.md. What the cluster serves
+    never depends on it.
+    """
 
 
 class ModelRegistryStatus(ApiType):
@@ -72,8 +77,12 @@ class ModelRegistryStatus(ApiType):
     """Name of the Secret with the writer's login; only register Jobs mount it."""
     last_versions: Annotated[dict[str, int], Field(max_length=10000)] = Field(default_factory=dict)
     """Highest number ever given, by model; a deleted version's number is never given again."""
+    azure_ml: Annotated[AzureErrand | None, Field(alias="azureML")] = None
+    """The last look at the workspace."""
     conditions: Conditions = ()
-    """Ready, Reconciling, Stalled; see docs/conditions.md."""
+    """Ready, Reconciling, Stalled; with azureML also AzureAuthorized and WorkspaceFound. See
+    docs/conditions.md.
+    """
 
 
 class ModelRegistry(ApiType):

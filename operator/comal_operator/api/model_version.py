@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from comal_operator.api.azure_ml import AzureErrand
 from comal_operator.api.meta import (
     AGE,
     UNIQUE,
@@ -274,8 +275,10 @@ class ModelVersionStatus(ApiType):
     """The aliases that are this version's, of those that it claims."""
     alias_times: Annotated[dict[str, Timestamp], Field(max_length=8)] = Field(default_factory=dict)
     """When each claimed alias was first seen here: the latest claim of a model's versions holds."""
+    azure_ml: Annotated[AzureErrand | None, Field(alias="azureML")] = None
+    """The version's record in Azure ML, where its registry names a workspace."""
     conditions: Conditions = ()
-    """Ready; see docs/conditions.md."""
+    """Ready, and Mirrored where the registry names a workspace; see docs/conditions.md."""
 
 
 class ModelVersion(ApiType):
@@ -313,5 +316,6 @@ MODEL_VERSION = Kind(
         AGE,
         Column("Aliases", ".status.aliases", wide=True),
         Column("Digest", ".spec.digest", wide=True),
+        Column("Mirrored", '.status.conditions[?(@.type=="Mirrored")].reason', wide=True),
     ),
 )

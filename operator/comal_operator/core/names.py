@@ -18,6 +18,7 @@ LABEL_MODEL_REGISTRY = "comal.dev/model-registry"
 LABEL_REVISION = "comal.dev/revision"
 LABEL_VARIANT = "comal.dev/variant"
 LABEL_MODEL = "comal.dev/model"
+LABEL_MODEL_VERSION = "comal.dev/model-version"
 
 # A DNS label has 63 characters; a worker's host name is its Job's with -0 to -63.
 _NAME_LIMIT = 60

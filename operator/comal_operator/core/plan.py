@@ -252,6 +252,8 @@ class Settings:
     registry_image: str
     scorer_tensorflow_image: str = ""
     """The scorer with TensorFlow and scikit-learn; an installation may have none."""
+    azure_image: str = ""
+    """What calls Azure, in Jobs of the users' namespaces; an installation may have none."""
     watch_nodes: bool = False
     """Whether Nodes may be read: a namespaced installation may not."""
     presets: Mapping[str, Preset] = field(default_factory=dict)

@@ -113,6 +113,20 @@ class RegistryReason(StrEnum):
     NAME_CONFLICT = "NameConflict"
 
 
+class AzureState(StrEnum):
+    """Where something that is to be done in Azure stands; why it failed is an AzureReason."""
+
+    ASKING = "Asking"
+    IMAGE_MISSING = "AzureImageMissing"
+    JOB_FAILED = "AzureJobFailed"
+    LOGGED_IN = "LoggedIn"
+    FOUND = "Found"
+    RECORDING = "Recording"
+    RECORDED = "Recorded"
+    WAITING_FOR_WORKSPACE = "WaitingForWorkspace"
+    WAITING_FOR_OTHERS = "WaitingForOthers"
+
+
 class VersionReason(StrEnum):
     """Why a ModelVersion is as it is."""
 

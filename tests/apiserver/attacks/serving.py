@@ -20,10 +20,14 @@ from apiserver.attacks.attack import (
     patch,
     secret,
 )
+from comal_operator.core.plan import Manifest
 
 _EXISTS = (create("modeldeployments", a_deployment()),)
 _REGISTRY_EXISTS = (create("modelregistries", a_registry()),)
 _IMAGE = patch("modeldeployments", "diabetes", {"spec": {"image": "example.com/scorer:2"}})
+
+_ACCOUNTS = "create serviceaccounts"
+_PRINCIPAL = "get secrets:principal"
 
 
 def _without(rights: tuple[str, ...], right: str) -> tuple[str, ...]:
@@ -48,6 +52,17 @@ def _storing(what: str, right: str) -> Attack:
         says=f"you (mallory) may not create {what} in namespace",
         honest_rights=(right,),
     )
+
+
+def _mirrored() -> Manifest:
+    body = a_registry()
+    azure = {
+        "subscriptionId": "33333333-3333-3333-3333-333333333333",
+        "resourceGroup": "ml-group",
+        "workspace": "ml",
+        "credential": {"secretRef": {"name": "principal"}},
+    }
+    return {**body, "spec": {**body["spec"], "azureML": azure}}
 
 
 def _changing(title: str, request: Request) -> Attack:
@@ -228,6 +243,20 @@ REGISTRIES = (
         exists=_REGISTRY_EXISTS,
         says="you (mallory) may not create persistentvolumeclaims",
         honest_rights=(CLAIMS,),
+    ),
+    Attack(
+        title="a registry that calls Azure by someone who may not create Jobs",
+        request=create("modelregistries", _mirrored()),
+        held=(*STORE, _ACCOUNTS, _PRINCIPAL),
+        says="you (mallory) may not create jobs in namespace",
+        honest_rights=(JOBS,),
+    ),
+    Attack(
+        title="a registry that comes to Azure as a Secret that its author may not read",
+        request=create("modelregistries", _mirrored()),
+        held=(*STORE, _ACCOUNTS, JOBS),
+        says="may not get secrets/principal in namespace",
+        honest_rights=(_PRINCIPAL,),
     ),
     Attack(
         title="a registry that points at the attacker's own",

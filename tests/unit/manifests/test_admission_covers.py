@@ -30,7 +30,9 @@ JUDGED = {
         "rollout.analysis.checks.prometheus.tokenSecret": "c.prometheus.tokenSecret.name)",
         "dataCollection.sink.volume.claimName": ".name(object.spec.dataCollection.sink.volume.",
     },
-    "modelregistries": {},
+    "modelregistries": {
+        "azureML.credential.secretRef": ".name(object.spec.azureML.credential.secretRef.name)",
+    },
     "modelversions": {},
 }
 _NAMING = ("ref", "secret", "secretname", "claim", "claimname", "serviceaccountname", "configmap")

@@ -22,6 +22,8 @@ from comal_operator.core.plan import (
 )
 from comal_operator.core.reasons import RegistryReason
 from comal_operator.core.registry import objects
+from comal_operator.core.registry.azure_job import azure_children
+from comal_operator.core.registry.azure_workspace import Reached, reach
 from comal_operator.core.registry.numbers import high_water
 from comal_operator.core.registry.relevant import MODEL_REGISTRY as RELEVANT
 
@@ -34,23 +36,29 @@ def plan_model_registry(
     registry: Manifest, seen: Seen, *, now: datetime, settings: Settings
 ) -> Plan:
     """Decide what `registry` needs, given what was `seen`; no I/O, no clock, no randomness."""
-    desired = objects.children(registry, settings)
+    desired = (*objects.children(registry, settings), *azure_children(registry))
     foreign = _foreign(registry, desired, seen)
     login = None if foreign else _login(registry, seen)
     changed = () if foreign else _changed(desired, seen)
     questions = _questions(registry, seen)
     verdict = _verdict(registry, seen, foreign)
-    status = _status(registry, seen, verdict, now)
+    reached = Reached() if foreign else reach(registry, seen, now, settings)
+    status = _status(registry, seen, verdict, reached, now)
     actions: list[Any] = []
     if login is not None:
         actions.append(login)
     if changed:
         actions.append(Apply(changed))
+    step = reached.errand
+    if step is not None and step.create is not None:
+        # After its account: the Pod of an older one would come as somebody else.
+        actions.append(step.create)
     if differs(status, registry.get("status")) or _conditions_shrank(status, registry):
         meta = registry["metadata"]
         actions.append(WriteStatus(Ref.of(registry), meta["resourceVersion"], status))
-    waiting = verdict[0] != "True"
-    return Plan(tuple(actions), questions, RETRY if waiting else None)
+    times = [RETRY] if verdict[0] != "True" else []
+    times += [step.again] if step is not None and step.again is not None else []
+    return Plan(tuple(actions), questions, min(times, default=None))
 
 
 def _foreign(registry: Manifest, desired: Sequence[Manifest], seen: Seen) -> str:
@@ -117,7 +125,10 @@ def _verdict(registry: Manifest, seen: Seen, foreign: str) -> tuple[str, str, st
             f"{foreign} exists and is not ours: {remedy}",
             True,
         )
+    # What calls Azure has a condition of its own.
     for (kind, name), message in sorted(seen.refusals.items()):
+        if kind == "Job":
+            continue
         return "False", RegistryReason.CHILD_REFUSED, f"{kind} {name} was refused: {message}", True
     for question, answer in seen.answers.items():
         if isinstance(question, EventsOf) and question.kind == "PersistentVolumeClaim":
@@ -135,7 +146,11 @@ def _verdict(registry: Manifest, seen: Seen, foreign: str) -> tuple[str, str, st
 
 
 def _status(
-    registry: Manifest, seen: Seen, verdict: tuple[str, str, str, bool], now: datetime
+    registry: Manifest,
+    seen: Seen,
+    verdict: tuple[str, str, str, bool],
+    reached: Reached,
+    now: datetime,
 ) -> dict[str, Any]:
     """Return the whole status; `loginSecret` and `lastVersions` are what the cluster forgets."""
     meta, old = registry["metadata"], registry.get("status", {})
@@ -145,6 +160,7 @@ def _status(
         conditions.append(condition("Reconciling", True, reason, message))
     if stalled:
         conditions.append(condition("Stalled", True, reason, message))
+    conditions += [dict(one) for one in reached.conditions]
     status: dict[str, Any] = {
         "observedGeneration": meta["generation"],
         "url": objects.reader_url(meta["name"]),
@@ -153,6 +169,8 @@ def _status(
             old.get("conditions", ()), conditions, generation=meta["generation"], now=now
         ),
     }
+    if reached.state is not None:
+        status["azureML"] = reached.state.to_wire()
     name = objects.login_secret_name(meta["name"])
     if old.get("loginSecret") == name or seen.get("Secret", name) is not None:
         status["loginSecret"] = name

@@ -1,4 +1,4 @@
-"""What a ModelVersion needs next: its aliases settled and its readiness said."""
+"""What a ModelVersion needs next: its aliases settled, its readiness said, its record made."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 from comal_operator.core.children import differs
 from comal_operator.core.conditions import condition, find, merge, timestamp
-from comal_operator.core.plan import Manifest, Plan, Ref, Seen, Settings, WriteStatus
+from comal_operator.core.plan import Action, Manifest, Plan, Ref, Seen, Settings, WriteStatus
 from comal_operator.core.reasons import VersionReason
+from comal_operator.core.registry.azure_record import Mirror, mirror
 from comal_operator.core.registry.relevant import MODEL_VERSION as RELEVANT
 from comal_operator.core.training.verdict import short
 
@@ -18,13 +19,14 @@ __all__ = ["RELEVANT", "alias_holder", "plan_model_version"]
 
 def plan_model_version(version: Manifest, seen: Seen, *, now: datetime, settings: Settings) -> Plan:
     """Decide what `version` needs, given what was `seen`; no I/O, no clock, no randomness."""
-    del settings  # every kind's decision is called alike
-    status = _status(version, seen, now)
+    mirrored = mirror(version, seen, now, settings)
+    status = _status(version, seen, mirrored, now)
     old = version.get("status", {})
-    if not differs(status, old) and status.get("aliases", []) == list(old.get("aliases", [])):
-        return Plan()
-    ref, meta = Ref.of(version), version["metadata"]
-    return Plan((WriteStatus(ref, meta["resourceVersion"], status),))
+    actions: list[Action] = [mirrored.create] if mirrored.create is not None else []
+    if differs(status, old) or status.get("aliases", []) != list(old.get("aliases", [])):
+        ref, meta = Ref.of(version), version["metadata"]
+        actions.append(WriteStatus(ref, meta["resourceVersion"], status))
+    return Plan(tuple(actions), requeue_after=mirrored.again)
 
 
 def alias_holder(model: str, alias: str, seen: Seen) -> Manifest | None:
@@ -46,20 +48,24 @@ def _claim(version: Manifest, alias: str) -> tuple[str, int]:
     return dated, int(version["spec"]["version"])
 
 
-def _status(version: Manifest, seen: Seen, now: datetime) -> dict[str, Any]:
+def _status(version: Manifest, seen: Seen, mirrored: Mirror, now: datetime) -> dict[str, Any]:
     spec, meta, old = version["spec"], version["metadata"], version.get("status", {})
     claimed = spec.get("aliases", ())
     dated: Mapping[str, str] = old.get("aliasTimes", {})
     held = [alias for alias in claimed if _holds(version, alias, seen)]
-    ready = [_ready(spec["registry"], seen)]
+    said = [_ready(spec["registry"], seen)]
+    if mirrored.condition is not None:
+        said.append(dict(mirrored.condition))
     status: dict[str, Any] = {
         "observedGeneration": meta["generation"],
         "aliasTimes": {alias: dated.get(alias, timestamp(now)) for alias in claimed},
         "aliases": held,
         "conditions": merge(
-            old.get("conditions", ()), ready, generation=meta["generation"], now=now
+            old.get("conditions", ()), said, generation=meta["generation"], now=now
         ),
     }
+    if mirrored.state is not None:
+        status["azureML"] = dict(mirrored.state)
     name = spec.get("primaryMetric")
     if name in spec.get("metrics", {}):
         status["metric"] = f"{name}={short(spec['metrics'][name])}"

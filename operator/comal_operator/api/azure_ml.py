@@ -1,0 +1,110 @@
+"""Azure ML as an organisation's record of the models that a namespace registers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from comal_operator.api.meta import ApiType, ForeignName, Timestamp, remedy, rule, rules
+
+Guid = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+        max_length=36,
+        json_schema_extra=remedy("must be an id such as 00000000-0000-0000-0000-000000000000"),
+    ),
+]
+ResourceGroup = Annotated[
+    str,
+    Field(
+        pattern=r"^[-._()a-zA-Z0-9]*[-_()a-zA-Z0-9]$",
+        min_length=1,
+        max_length=90,
+        json_schema_extra=remedy(
+            "must be letters, digits, dashes, underscores, brackets and dots, not ending with a dot"
+        ),
+    ),
+]
+WorkspaceName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-zA-Z0-9][-_a-zA-Z0-9]*$",
+        min_length=2,
+        max_length=33,
+        json_schema_extra=remedy(
+            "must be letters, digits, dashes and underscores, and start with a letter or digit"
+        ),
+    ),
+]
+TagValue = Annotated[str, Field(max_length=256)]
+
+
+class WorkloadIdentity(ApiType):
+    """An identity of Azure's that the ServiceAccount comal-registry-<name>-azure stands for."""
+
+    client_id: Guid
+    """Client id of the managed identity or application. It needs a federated credential for the
+    ServiceAccount; the condition AzureAuthorized names the subject where it has none.
+    """
+
+
+class AzureSecret(ApiType):
+    """A service principal's Secret in this namespace."""
+
+    name: ForeignName
+    """Its name. Keys: AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or
+    AZURE_CREDENTIALS with what `az ad sp create-for-rbac --sdk-auth` prints.
+    """
+
+
+class AzureCredential(ApiType):
+    """As whom Azure is called; exactly one of the two."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.workloadIdentity) != has(self.secretRef)",
+                "credential must be exactly one of workloadIdentity and secretRef: give one",
+            )
+        )
+    )
+
+    workload_identity: WorkloadIdentity | None = None
+    """Without any secret, by the cluster's workload identity."""
+    secret_ref: AzureSecret | None = None
+    """By a service principal's secret; what is written into it later holds from the next call on.
+    """
+
+
+class AzureML(ApiType):
+    """The workspace in which every version of this registry is recorded, with its bytes."""
+
+    subscription_id: Guid
+    """The subscription."""
+    resource_group: ResourceGroup
+    """The workspace's resource group."""
+    workspace: WorkspaceName
+    """The workspace."""
+    tags: Annotated[dict[str, TagValue], Field(max_length=16)] = Field(default_factory=dict)
+    """Put on each record, beside the run's own tags and parameters. Records that are there already
+    keep theirs.
+    """
+    credential: AzureCredential
+    """As whom Azure is called."""
+
+
+class AzureErrand(ApiType):
+    """How far something is that is to be done in Azure."""
+
+    id: Annotated[str, Field(max_length=512)]
+    """Azure's id of the workspace, or of the record."""
+    asked: Annotated[str, Field(max_length=16)]
+    """Digest of all that was asked, credential included: other words are tried at once."""
+    done: bool = False
+    """Whether it is there."""
+    failures: int = 0
+    """Attempts in a row that failed."""
+    next_attempt: Timestamp | None = None
+    """When it is tried again."""

@@ -1,0 +1,186 @@
+"""The Jobs that call Azure, and all that stands around them.
+
+Every call to Azure is made by a Job in the user's namespace, under an account that only these have:
+the operator neither holds an identity there nor reads the Secret that is one
+(docs/decisions/0032).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from comal_operator.api.azure_ml import AzureML
+from comal_operator.core.children import child_metadata, container_security, pod_security
+from comal_operator.core.names import LABEL_MODEL_REGISTRY, labels
+from comal_operator.core.network_rules import DNS, OUTSIDE
+from comal_operator.core.plan import Manifest, Settings
+from comal_operator.core.registry.objects import READER_PORT, registry_labels, service_name
+from comal_scorer import contract as scorer
+from comal_trainer.contract.azure import LOGIN_DIR, MODEL_DIR, Workspace
+
+COMPONENT: Final = "azure"
+# By these AKS' webhook finds the account and the Pods that shall have a token for Entra.
+_CLIENT_ID: Final = "azure.workload.identity/client-id"
+_USE: Final = "azure.workload.identity/use"
+_LOGIN: Final = "login"
+_MODEL: Final = "model"
+_KEPT_SECONDS: Final = 3600
+_CHECK_SECONDS: Final = 900
+# A large model takes its time to be uploaded.
+_RECORD_SECONDS: Final = 2 * 3600
+
+
+def account_name(registry: str) -> str:
+    """Return the ServiceAccount under which Azure is called for the registry called so."""
+    return f"{service_name(registry)}-azure"
+
+
+def workspace_of(registry: Manifest) -> Workspace | None:
+    """Return the workspace that records the registry's versions; None where it names none."""
+    said = registry["spec"].get("azureML")
+    if said is None:
+        return None
+    azure = AzureML.model_validate(said)
+    meta = registry["metadata"]
+    identity, secret = azure.credential.workload_identity, azure.credential.secret_ref
+    return Workspace(
+        subscription=azure.subscription_id,
+        group=azure.resource_group,
+        name=azure.workspace,
+        subject=f"system:serviceaccount:{meta['namespace']}:{account_name(meta['name'])}",
+        client_id=identity.client_id if identity else "",
+        secret=secret.name if secret else "",
+    )
+
+
+def azure_children(registry: Manifest) -> tuple[Manifest, ...]:
+    """Return the account of the Jobs, and whom they may talk to."""
+    workspace = workspace_of(registry)
+    if workspace is None:
+        return ()
+    name = account_name(registry["metadata"]["name"])
+    metadata = child_metadata(registry, name, registry_labels(registry))
+    annotated = {_CLIENT_ID: workspace.client_id} if workspace.client_id else {}
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {**metadata, **({"annotations": annotated} if annotated else {})},
+        "automountServiceAccountToken": False,
+    }
+    return account, _network_policy(registry, metadata)
+
+
+def _network_policy(registry: Manifest, metadata: Manifest) -> Manifest:
+    store = {"podSelector": {"matchLabels": registry_labels(registry)}}
+    reader = {"to": [store], "ports": [{"protocol": "TCP", "port": READER_PORT}]}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata,
+        "spec": {
+            "podSelector": {"matchLabels": labels(COMPONENT)},
+            "policyTypes": ["Ingress", "Egress"],
+            "egress": [DNS, OUTSIDE, reader],
+        },
+    }
+
+
+def check_job(
+    registry: Manifest, name: str, workspace: Workspace, arguments: Sequence[str], image: str
+) -> Manifest:
+    """Return the Job that looks whether the workspace is reached."""
+    mark = {LABEL_MODEL_REGISTRY: registry["metadata"]["name"]}
+    pod = _pod(registry["metadata"]["name"], workspace, arguments, image)
+    return _job(registry, name, mark=mark, workspace=workspace, pod=pod, seconds=_CHECK_SECONDS)
+
+
+def record_job(
+    version: Manifest,
+    name: str,
+    *,
+    workspace: Workspace,
+    arguments: Sequence[str],
+    address: tuple[str, str],
+    mark: dict[str, str],
+    settings: Settings,
+) -> Manifest:
+    """Return the Job that records a version: with the bytes that our registry has by its digest.
+
+    The run's own volume may be gone by then; what the registry has is what is served.
+    """
+    spec = version["spec"]
+    pod = _pod(spec["registry"], workspace, arguments, settings.azure_image)
+    mount = {"name": _MODEL, "mountPath": MODEL_DIR}
+    url, repository = address
+    fetched = scorer.fetch_arguments(
+        url=url, repository=repository, digest=spec["digest"], target=MODEL_DIR
+    )
+    pod["initContainers"] = [_container("fetch", settings.scorer_image, fetched, [mount])]
+    pod["containers"][0]["volumeMounts"].append({**mount, "readOnly": True})
+    pod["volumes"].append({"name": _MODEL, "emptyDir": {}})
+    return _job(version, name, mark=mark, workspace=workspace, pod=pod, seconds=_RECORD_SECONDS)
+
+
+def _pod(
+    registry: str, workspace: Workspace, arguments: Sequence[str], image: str
+) -> dict[str, Any]:
+    mounts: list[dict[str, Any]] = []
+    volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}]
+    if workspace.secret:
+        mounts.append({"name": _LOGIN, "mountPath": LOGIN_DIR, "readOnly": True})
+        # Optional: the command then says what is missing, where a Pod would hang.
+        login = {"secretName": workspace.secret, "optional": True, "defaultMode": 0o440}
+        volumes.append({"name": _LOGIN, "secret": login})
+    return {
+        "serviceAccountName": account_name(registry),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "restartPolicy": "Never",
+        "securityContext": pod_security(),
+        "containers": [_container(COMPONENT, image, arguments, mounts)],
+        "volumes": volumes,
+    }
+
+
+def _container(
+    name: str, image: str, arguments: Sequence[str], mounts: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": list(arguments),
+        "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - the container's own
+        "resources": {"requests": {"cpu": "50m", "memory": "192Mi"}, "limits": {"memory": "1Gi"}},
+        "securityContext": container_security(),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [*mounts, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - as above
+    }
+
+
+def _job(
+    owner: Manifest,
+    name: str,
+    *,
+    mark: dict[str, str],
+    workspace: Workspace,
+    pod: dict[str, Any],
+    seconds: int,
+) -> Manifest:
+    marks = labels(COMPONENT, **mark)
+    use = {_USE: "true"} if workspace.client_id else {}
+    evicted = {"type": "DisruptionTarget", "status": "True"}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": child_metadata(owner, name, marks),
+        "spec": {
+            # When to try again is the operator's to say: it waits longer each time.
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": seconds,
+            "ttlSecondsAfterFinished": _KEPT_SECONDS,
+            "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [evicted]}]},
+            "template": {"metadata": {"labels": {**marks, **use}}, "spec": pod},
+        },
+    }

@@ -1,0 +1,75 @@
+"""What is made to call Azure is taken by a real API server, its Pods where they are restricted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from apiserver.server import Client
+from apiserver.wrong_azure import GUID, mirrored
+from comal_operator.core.plan import Apply, Create, Manifest, Plan, Seen, WriteStatus
+from comal_operator.core.registry.decide import plan_model_registry
+from comal_operator.core.registry.version import plan_model_version
+from make import NOON, SETTINGS, a_registry, a_version
+
+pytestmark = pytest.mark.apiserver
+
+_SETTINGS = replace(SETTINGS, azure_image="localhost/comal/azure:1")
+_PATHS = {
+    "Job": "/apis/batch/v1/namespaces/{}/jobs",
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
+    "Pod": "/api/v1/namespaces/{}/pods",
+    "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
+}
+
+
+def _made(plan: Plan) -> list[dict[str, Any]]:
+    found: list[Manifest] = []
+    for action in plan.actions:
+        if isinstance(action, Apply):
+            found += [one for one in action.manifests if one["metadata"]["name"].endswith("azure")]
+        if isinstance(action, Create):
+            found.append(action.manifest)
+    return [dict(one) for one in found]
+
+
+@pytest.mark.parametrize("kind", ["workloadIdentity", "secretRef"])
+def test_every_child_is_taken(admin: Client, namespace: str, kind: str) -> None:
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    admin.merge(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": restricted}})
+    credential = {"workloadIdentity": {"clientId": GUID}, "secretRef": {"name": "principal"}}
+    azure = mirrored(credential={kind: credential[kind]})["spec"]["azureML"]
+    registry = a_registry()
+    registry["spec"]["azureML"] = azure
+    looked = plan_model_registry(registry, Seen(), now=NOON, settings=_SETTINGS)
+    [status] = [dict(one.status) for one in looked.actions if isinstance(one, WriteStatus)]
+    status["azureML"] = {**status["azureML"], "done": True}
+    seen = Seen({("ModelRegistry", "default"): {**registry, "status": status}})
+    version = a_version(1)
+    seen = replace(seen, objects={**seen.objects, ("ModelVersion", "diabetes-v1"): version})
+    recorded = plan_model_version(version, seen, now=NOON, settings=_SETTINGS)
+
+    kinds = []
+    for child in [*_made(looked), *_made(recorded)]:
+        _take(admin, namespace, child)
+        kinds.append(child["kind"])
+        if child["kind"] == "Job":
+            template = child["spec"]["template"]
+            pod = {"apiVersion": "v1", "kind": "Pod", **template}
+            pod["metadata"] = {"name": "p", **template["metadata"]}
+            _take(admin, namespace, pod)
+    assert kinds == ["ServiceAccount", "NetworkPolicy", "Job", "Job"]
+
+
+def _take(admin: Client, namespace: str, body: dict[str, Any]) -> None:
+    kept = {key: body["metadata"][key] for key in ("name", "labels", "annotations")
+            if key in body["metadata"]}  # fmt: skip
+    where = _PATHS[body["kind"]].format(namespace)
+    # A Pod needs its account to be there.
+    dry = {} if body["kind"] == "ServiceAccount" else {"dryRun": "All"}
+    status, answer = admin.call(
+        "POST", where, {**body, "metadata": kept}, fieldValidation="Strict", **dry
+    )
+    assert status == 201, answer["message"]
