@@ -2,7 +2,7 @@
 
 Every call to Azure is made by a Job in the user's namespace, under an account that only these have:
 the operator neither holds an identity there nor reads the Secret that is one
-(docs/decisions/0032).
+(docs/decisions/0033).
 """
 
 from __future__ import annotations
