@@ -9,7 +9,7 @@ from typing import Any
 from crash.recorder import Recorder
 from crash.scenario import Move, Scenario, Stage
 from crash.standin.jobs import Ending, Script
-from crash.training import ended, starts, step_is
+from crash.training import ended, is_running, starts
 
 _STAYS = Ending(stays=True)
 _FAILS = Ending(1, "no such file")
@@ -104,7 +104,7 @@ RUNNING = (
         name="suspended and resumed",
         moves=(
             starts("a"),
-            Move(_set("a", suspend=True), step_is("a", "train", "Running")),
+            Move(_set("a", suspend=True), is_running("a", "train")),
             Move(_set("a", suspend=False), _is("a", "Suspended")),
         ),
         goal=ended("a"),
@@ -114,7 +114,7 @@ RUNNING = (
         name="cancelled midway",
         moves=(
             starts("a"),
-            Move(_set("a", cancel=True), step_is("a", "evaluate", "Running")),
+            Move(_set("a", cancel=True), is_running("a", "evaluate")),
         ),
         goal=ended("a"),
         script=Script(endings={("a", "evaluate"): (_STAYS,)}),

@@ -58,17 +58,27 @@ def ended(*runs: str) -> Callable[[Stage], bool]:
     return lambda stage: all(stage.has_ended(run) for run in runs)
 
 
-def step_is(run: str, step: str, state: str) -> Callable[[Stage], bool]:
+def is_running(run: str, step: str) -> Callable[[Stage], bool]:
+    """Return the predicate that the status says so, and which image the step's container has.
+
+    A Job runs before its container starts: what a person does between the two ends in two ways.
+    """
+    return lambda stage: bool(_step(stage, run, step, "Running").get("image"))
+
+
+def has_succeeded(run: str, step: str) -> Callable[[Stage], bool]:
     """Return the predicate that the status says so of the step, and that its Job is there."""
+    return lambda stage: bool(_step(stage, run, step, "Succeeded"))
 
-    def holds(stage: Stage) -> bool:
-        if not any(job["metadata"]["labels"][LABEL_STEP] == step for job in stage.all("Job")):
-            return False
-        body = stage.get("TrainingRun", run) or {}
-        steps = (body.get("status") or {}).get("steps") or ()
-        return any(one["name"] == step and one["state"] == state for one in steps)
 
-    return holds
+def _step(stage: Stage, run: str, step: str, state: str) -> dict[str, Any]:
+    """Return what the status says of the step; nothing in another state or without its Job."""
+    if not any(job["metadata"]["labels"][LABEL_STEP] == step for job in stage.all("Job")):
+        return {}
+    body = stage.get("TrainingRun", run) or {}
+    steps: list[dict[str, Any]] = (body.get("status") or {}).get("steps") or []
+    wanted = (one for one in steps if one["name"] == step and one["state"] == state)
+    return next(wanted, {})
 
 
 def _versions(count: int) -> Callable[[Stage], bool]:
@@ -143,7 +153,7 @@ TRAINING = (
         name="run deleted midway",
         moves=(
             starts("a"),
-            Move(_delete("TrainingRun", "a"), step_is("a", "evaluate", "Running")),
+            Move(_delete("TrainingRun", "a"), is_running("a", "evaluate")),
             # Children of the old one may be there still: they belong to another uid.
             starts("a", _is_gone("TrainingRun", "a")),
         ),
@@ -154,7 +164,7 @@ TRAINING = (
         name="job deleted midway",
         moves=(
             starts("a"),
-            Move(_delete_job("train"), step_is("a", "train", "Running")),
+            Move(_delete_job("train"), is_running("a", "train")),
         ),
         goal=ended("a"),
         script=Script(endings={("a", "train"): (_STAYS,)}),
@@ -163,7 +173,7 @@ TRAINING = (
         name="job deleted after",
         moves=(
             starts("a"),
-            Move(_delete_job("train"), step_is("a", "train", "Succeeded")),
+            Move(_delete_job("train"), has_succeeded("a", "train")),
         ),
         goal=ended("a"),
     ),
@@ -171,7 +181,7 @@ TRAINING = (
         name="last job deleted",
         moves=(
             starts("a", steps=[_TRAIN], gate=None, register=None),
-            Move(_delete_job("train"), step_is("a", "train", "Succeeded")),
+            Move(_delete_job("train"), has_succeeded("a", "train")),
         ),
         goal=ended("a"),
         # Long enough that whoever hears late has heard of the run.
