@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from azure.ai.ml.entities import Data
 
 from comal_trainer.azure_ml import record as calls
 from comal_trainer.command_line import run
@@ -22,6 +23,7 @@ from comal_trainer.contract.azure import (
     OWNER_TAG,
     RECORD_COMMAND,
     AzureAnswer,
+    DataAsset,
     Entry,
     Workspace,
     check_arguments,
@@ -36,7 +38,14 @@ SUBJECT = "system:serviceaccount:team:comal-registry-default-azure"
 _VERSION = "/models/diabetes/versions/2$"
 _PATIENT_SECONDS = 240
 TAGS = {OWNER_TAG: "team/diabetes-v2", DIGEST_TAG: DIGEST, "alpha": "0.4"}
-ENTRY = Entry(model="diabetes", version="2", description="of the clinic", tags=TAGS)
+TRAIN = DataAsset(
+    name="diabetes-train",
+    version="c" * 16,
+    path="https://example.org/train.csv",
+    tags={DIGEST_TAG: "sha256:" + "c" * 64, "comal.rows": "442"},
+)
+ENTRY = Entry(model="diabetes", version="2", description="of the clinic", tags=TAGS, data=(TRAIN,))
+_DATA = f"/data/diabetes-train/versions/{TRAIN.version}$"
 
 
 @dataclass
@@ -129,7 +138,7 @@ def message_of(answer: AzureAnswer) -> str:
 
 
 def test_a_workspace_is_found_by_one_call(bed: Bed, caller: Caller) -> None:
-    assert caller.check() == AzureAnswer(id=bed.workspace.id)
+    assert caller.check() == AzureAnswer(id=bed.workspace.id, region="westeurope")
     assert len(bed.journal.calls("/workspaces/ml")) == 1
     assert bed.journal.refused == []
 
@@ -144,6 +153,8 @@ def test_a_version_is_recorded_with_its_bytes(
     ml = connect()
     found = ml.models.get("diabetes", "2")
     assert (found.tags, found.description) == (TAGS, "of the clinic")
+    data = ml.data.get("diabetes-train", TRAIN.version)
+    assert (data.path, data.type, data.tags) == (TRAIN.path, "uri_file", TRAIN.tags)
     ml.models.download("diabetes", "2", download_path=tmp_path / "down")
     fetched = {one.name: one.read_bytes() for one in (tmp_path / "down").rglob("*.*")}
     assert fetched["model.onnx"] == (tmp_path / "model" / "serving" / "model.onnx").read_bytes()
@@ -154,6 +165,36 @@ def test_what_is_recorded_is_left_alone(bed: Bed, caller: Caller) -> None:
     first = caller.record()
     assert caller.record() == first
     assert len(bed.journal.calls(_VERSION, "PUT")) == 1
+    assert len(bed.journal.calls(_DATA, "PUT")) == 1
+
+
+def test_the_same_data_of_another_place_is_the_same_asset(bed: Bed, caller: Caller) -> None:
+    assert caller.record().error is None
+    moved = replace(TRAIN, path="https://elsewhere.example.org/train.csv")
+    assert caller.record(replace(ENTRY, version="3", data=(moved,))).error is None
+    [asset] = bed.workspace.versions("data", "diabetes-train").values()
+    assert asset["properties"]["dataUri"] == TRAIN.path
+
+
+def test_data_of_others_is_never_touched(
+    bed: Bed, caller: Caller, connect: Callable[..., Any]
+) -> None:
+    theirs = Data(path="https://example.org/a", name=TRAIN.name, version=TRAIN.version)
+    connect().data.create_or_update(theirs)
+    answer = caller.record()
+    assert reason_of(answer) == "RecordConflict"
+    assert "give the data another name" in message_of(answer)
+    assert bed.workspace.versions("models", "diabetes") == {}
+    [asset] = bed.workspace.versions("data", "diabetes-train").values()
+    assert asset["properties"]["dataUri"] == "https://example.org/a"
+
+
+def test_a_record_that_failed_after_its_data_is_done_by_the_next(bed: Bed, caller: Caller) -> None:
+    bed.journal.order(Fault(path=_VERSION, method="PUT", status=403))
+    assert reason_of(caller.record()) == "AzureForbidden"
+    assert list(bed.workspace.versions("data", "diabetes-train")) == [TRAIN.version]
+    assert caller.record().error is None
+    assert len(bed.journal.calls(_DATA, "PUT")) == 1
 
 
 def test_an_answer_that_was_lost_records_once(bed: Bed, caller: Caller) -> None:
@@ -208,6 +249,7 @@ def test_what_is_not_ours_is_never_touched(
             "AzureML Data Scientist",
         ),
         (Fault(path="/workspaces/ml$", status=404), "WorkspaceNotFound", "resource group ml-group"),
+        (Fault(path=_DATA, method="PUT", status=403), "AzureForbidden", "recording data"),
         (Fault(path="/versions/2$", method="PUT", status=409), "RecordConflict", "Ordered"),
         (Fault(path="/versions/2$", method="PUT", status=412), "AzureRefused", "HTTP 412"),
         (Fault(path="/workspaces/ml$", status=500, times=99), "AzureUnavailable", "HTTP 500"),
@@ -218,7 +260,7 @@ def test_what_is_not_ours_is_never_touched(
             "AttributeError",
         ),
     ],
-    ids=["401", "403", "404", "409", "412", "500 storm", "garbage", "no flavors"],
+    ids=["401", "403", "404", "403 for data", "409", "412", "500 storm", "garbage", "no flavors"],
 )
 def test_each_trouble_has_a_name(
     bed: Bed, caller: Caller, fault: Fault, reason: str, words: str

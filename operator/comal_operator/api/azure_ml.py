@@ -106,5 +106,7 @@ class AzureErrand(ApiType):
     """Whether it is there."""
     failures: int = 0
     """Attempts in a row that failed."""
+    region: Annotated[str, Field(max_length=64)] | None = None
+    """Where the workspace is, as Azure said when it was found."""
     next_attempt: Timestamp | None = None
     """When it is tried again."""

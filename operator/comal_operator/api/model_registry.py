@@ -80,8 +80,8 @@ class ModelRegistryStatus(ApiType):
     azure_ml: Annotated[AzureErrand | None, Field(alias="azureML")] = None
     """The last look at the workspace."""
     conditions: Conditions = ()
-    """Ready, Reconciling, Stalled; with azureML also AzureAuthorized and WorkspaceFound. See
-    docs/conditions.md.
+    """Ready, Reconciling, Stalled; with azureML also AzureAuthorized, WorkspaceFound and
+    RegionMismatch. See docs/conditions.md.
     """
 
 

@@ -185,6 +185,13 @@ class StepImage(ApiType):
     """Its image, by digest where the node's runtime tells it."""
 
 
+class TrainedOn(DataStatus):
+    """Data that the version was trained on."""
+
+    uri: Annotated[str, Field(max_length=1024)] | None = None
+    """Where it was, without what may be a login: user, password and query."""
+
+
 class Lineage(ApiType):
     """Where the version came from."""
 
@@ -196,8 +203,8 @@ class Lineage(ApiType):
     """The code it was trained with."""
     images: Annotated[tuple[StepImage, ...], Field(max_length=32)] = ()
     """What ran, step by step."""
-    data: Annotated[tuple[DataStatus, ...], Field(max_length=16)] = ()
-    """The data that it was trained on: digests, bytes and rows."""
+    data: Annotated[tuple[TrainedOn, ...], Field(max_length=16)] = ()
+    """The data that it was trained on: places, digests, bytes and rows."""
     gate: GateRecord | None = None
     """What it was compared with, and with what verdict; none where the run has no gate."""
 

@@ -123,6 +123,9 @@ class AzureState(StrEnum):
     FOUND = "Found"
     RECORDING = "Recording"
     RECORDED = "Recorded"
+    REGION_UNKNOWN = "RegionUnknown"
+    REGIONS_DIFFER = "RegionsDiffer"
+    SAME_REGION = "SameRegion"
     WAITING_FOR_WORKSPACE = "WaitingForWorkspace"
     WAITING_FOR_OTHERS = "WaitingForOthers"
 

@@ -1,4 +1,4 @@
-"""Nodes, the only objects outside a namespace that decisions see: those under a run's live Pods."""
+"""Nodes, the only objects outside a namespace that decisions see: those under live Pods of ours."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from comal_operator.core.plan import Manifest
+from comal_operator.core.registry.azure_region import REGION_LABEL
 from comal_operator.core.training.interruptions import SPOT_LABEL
 
 NODE = "Node"
@@ -25,10 +26,10 @@ def nodes_under(bodies: Iterable[Manifest]) -> set[str]:
 
 
 def slim_node(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what tells whether a node is there, works, and may be taken away by the cloud."""
+    """Return what tells whether a node is there, works, may be taken away, and where it is."""
     meta, conditions = body["metadata"], (body.get("status") or {}).get("conditions") or ()
     kept = {key: meta[key] for key in _KEPT if key in meta}
-    told = {k: v for k, v in (meta.get("labels") or {}).items() if k == SPOT_LABEL[0]}
+    told = {k: v for k, v in (meta.get("labels") or {}).items() if k in _LABELS}
     ready = [
         {key: value for key, value in one.items() if key != "lastHeartbeatTime"}
         for one in conditions
@@ -42,6 +43,7 @@ def slim_node(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_LABELS = (SPOT_LABEL[0], REGION_LABEL)
 _KEPT = ("name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp")
 
 

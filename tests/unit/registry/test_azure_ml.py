@@ -22,8 +22,9 @@ from comal_operator.core.plan import (
 from comal_operator.core.registry.decide import plan_model_registry
 from comal_operator.core.registry.version import plan_model_version
 from comal_trainer.contract import JobError
-from comal_trainer.contract.azure import AzureAnswer, read_entry, read_workspace
+from comal_trainer.contract.azure import AzureAnswer, DataAsset, read_entry, read_workspace
 from make import (
+    DIGEST,
     NOON,
     SETTINGS,
     a_pod,
@@ -42,6 +43,7 @@ WORKSPACE = (
     "/providers/Microsoft.MachineLearningServices/workspaces/ml"
 )
 RECORD = f"{WORKSPACE}/models/diabetes/versions/2"
+CSV = "sha256:" + "c" * 64
 IDENTITY = {"workloadIdentity": {"clientId": GUID}}
 SECRET = {"secretRef": {"name": "principal"}}
 WITH_IMAGE = replace(SETTINGS, azure_image="localhost/comal/azure:1")
@@ -297,7 +299,11 @@ def test_a_record_says_whose_it_is_and_what_it_was_made_of() -> None:
     lineage = {
         "run": {"name": "r", "uid": "u"},
         "source": source,
-        "data": [{"name": "train", "sha256": "c" * 64}],
+        "images": [{"step": "train", "image": "acr/train@sha256:1"}],
+        "data": [
+            {"name": "train", "digest": CSV, "rows": 442, "uri": "https://blob/train.csv"},
+            {"name": "labels", "digest": DIGEST, "uri": "pvc://claim/labels"},
+        ],
     }
     version = a_version(
         2,
@@ -330,8 +336,16 @@ def test_a_record_says_whose_it_is_and_what_it_was_made_of() -> None:
         "comal.build-id": "20261121.3",
         "comal.format": "onnx",
         "comal.contract": "data-matrix",
-        "comal.data.train": "sha256:" + "c" * 64,
+        "comal.data.train": CSV,
+        "comal.data.labels": DIGEST,
+        "comal.data-asset.train": "azureml:diabetes-train:" + "c" * 16,
+        "comal.image.train": "acr/train@sha256:1",
     }
+    tags = {"comal.digest": CSV, "comal.rows": "442"}
+    train = DataAsset(
+        name="diabetes-train", version="c" * 16, path="https://blob/train.csv", tags=tags
+    )
+    assert entry.data == (train,)
 
 
 def test_a_failed_record_is_no_lost_model_and_heals() -> None:
@@ -455,3 +469,48 @@ def test_another_workspace_gets_the_record_too() -> None:
     world.registry()
     world.version()
     assert world.mirrored() == ("False", "Recording")
+
+
+def a_node(**labels: str) -> Manifest:
+    named = {f"topology.kubernetes.io/{key}": value for key, value in labels.items()}
+    meta = {"name": "node-1", "uid": "n", "labels": named}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": meta, "status": {"conditions": []}}
+
+
+@pytest.mark.parametrize(
+    ("there", "node", "said"),
+    [
+        ("westeurope", a_node(region="westeurope"), ("False", "SameRegion")),
+        ("West Europe", a_node(region="westeurope"), ("False", "SameRegion")),
+        ("northeurope", a_node(region="westeurope"), ("True", "RegionsDiffer")),
+        ("westeurope", a_node(), ("Unknown", "RegionUnknown")),
+        ("", a_node(region="westeurope"), ("Unknown", "RegionUnknown")),
+    ],
+)
+def test_a_workspace_elsewhere_is_a_warning(
+    there: str, node: Manifest, said: tuple[str, str]
+) -> None:
+    world = World(a_mirrored_registry())
+    world.put(node)
+    world.registry()
+    world.answer(AzureAnswer(id=WORKSPACE, region=there))
+    world.registry()
+    assert world.said("ModelRegistry", "default")["RegionMismatch"] == said
+    # A warning stops nothing.
+    assert world.said("ModelRegistry", "default")["WorkspaceFound"] == ("True", "Found")
+
+
+def test_a_region_is_remembered_between_two_nodes_and_heals() -> None:
+    world = World(a_mirrored_registry())
+    world.put(a_node(region="westeurope"))
+    world.registry()
+    world.answer(AzureAnswer(id=WORKSPACE, region="northeurope"))
+    world.registry()
+    del world.objects[("Node", "node-1")]
+    world.registry()
+    said = world.said("ModelRegistry", "default")["RegionMismatch"]
+    assert said == ("True", "RegionsDiffer")
+    world.put(a_node(region="northeurope"))
+    world.registry()
+    said = world.said("ModelRegistry", "default")["RegionMismatch"]
+    assert said == ("False", "SameRegion")

@@ -11,8 +11,12 @@ from comal_operator.shell.hearing import Hearing
 from comal_operator.shell.kinds import KINDS
 from comal_operator.shell.reports import Reports
 from comal_operator.shell.world import World
-from make import NOON, a_pod, a_run, an_object
+from make import NOON, a_pod, a_registry, a_run, an_object
 
+TOLD = {
+    "kubernetes.azure.com/scalesetpriority": "spot",
+    "topology.kubernetes.io/region": "westeurope",
+}
 RUN = ObjectKey("TrainingRun", "team", "diabetes")
 
 
@@ -20,7 +24,7 @@ def node(version: int, *, ready: str = "True", beat: str = "1", **meta: Any) -> 
     """Return a Node as the API server sends it."""
     said = {"type": "Ready", "status": ready, "lastHeartbeatTime": beat, "lastTransitionTime": "t"}
     memory = {"type": "MemoryPressure", "status": "False", "lastHeartbeatTime": beat}
-    labels = {"kubernetes.azure.com/scalesetpriority": "spot", "kubernetes.io/hostname": "n"}
+    labels = {**TOLD, "kubernetes.io/hostname": "n"}
     return {
         "apiVersion": "v1",
         "kind": "Node",
@@ -82,8 +86,22 @@ def test_the_run_sees_the_node_under_its_pod_and_no_more_of_it_than_it_needs() -
     assert view is not None
     seen = view.seen.get("Node", "node-1")
     assert seen is not None
-    assert seen["metadata"]["labels"] == {"kubernetes.azure.com/scalesetpriority": "spot"}
+    assert seen["metadata"]["labels"] == TOLD
     assert seen["status"]["conditions"] == [
         {"type": "Ready", "status": "True", "lastTransitionTime": "t"}
     ]
     assert "spec" not in seen
+
+
+def test_a_registry_sees_the_node_under_its_pod() -> None:
+    ear = Ear()
+    registry = a_registry()
+    ear.cache.hear(registry)
+    owner = an_object("Deployment", "comal-registry-default", api="apps/v1")
+    owner["metadata"]["labels"] = {"comal.dev/model-registry": "default"}
+    ear.cache.hear({**a_pod(owner, phase="Running"), "spec": {"nodeName": "node-1"}})
+    woken = ear.event("ADDED", node(1))
+    assert ObjectKey("ModelRegistry", "team", "default") in woken
+    view = ear.world.cached(ObjectKey("ModelRegistry", "team", "default"))
+    assert view is not None
+    assert view.seen.get("Node", "node-1") is not None

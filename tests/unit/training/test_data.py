@@ -104,9 +104,28 @@ def test_a_version_tells_its_data_source_and_images() -> None:
     world.settle()
     version = world.objects["ModelVersion", "diabetes-v1"]
     lineage = version["spec"]["lineage"]
-    assert lineage["data"] == [FOUND]
+    assert lineage["data"] == [{**FOUND, "uri": "https://example.org/train.csv"}]
     assert lineage["source"] == source
     assert version["metadata"]["labels"]["comal.dev/build-id"] == "20261121.3"
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        (
+            "https://me:planted@example.org:8443/a/b.csv?sig=planted#x",
+            "https://example.org:8443/a/b.csv",
+        ),
+        ("pvc://claim/folder", "pvc://claim/folder"),
+    ],
+)
+def test_a_version_tells_where_its_data_was_and_no_login(uri: str, told: str) -> None:
+    world = with_data({**SOURCE, "uri": uri}, gate=GATE, register={"model": "diabetes"})
+    world.end("comal-fetch-data", said=ANSWER)
+    world.register_everything()
+    world.settle()
+    version = world.objects["ModelVersion", "diabetes-v1"]
+    assert version["spec"]["lineage"]["data"][0]["uri"] == told
 
 
 def registered(packed: str = "", **spec: Any) -> World:

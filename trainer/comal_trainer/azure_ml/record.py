@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from azure.ai.ml import MLClient
-from azure.ai.ml.entities import Model
+from azure.ai.ml.constants import AssetTypes
+from azure.ai.ml.entities import Data, Model
 from azure.core.exceptions import ResourceNotFoundError
 
 from comal_trainer.azure_ml.failure import AzureFailure, failure_of
@@ -25,6 +26,7 @@ from comal_trainer.contract.azure import (
     OWNER_TAG,
     AzureAnswer,
     AzureReason,
+    DataAsset,
     Entry,
     Workspace,
 )
@@ -63,11 +65,11 @@ class Place:
 
 
 def check(place: Place) -> AzureAnswer:
-    """Return the workspace's id if it is reached."""
+    """Return the workspace's id and region if it is reached."""
 
-    def once() -> str:
-        _find(place.client(), place.workspace)
-        return place.workspace.id
+    def once() -> AzureAnswer:
+        region = _find(place.client(), place.workspace)
+        return AzureAnswer(id=place.workspace.id, region=region)
 
     return _answered(place.workspace, once)
 
@@ -80,22 +82,25 @@ def record(place: Place, entry: Entry, folder: Path) -> AzureAnswer:
     """
     workspace = place.workspace
 
-    def once() -> str:
+    def once() -> AzureAnswer:
         client = place.client()
         _find(client, workspace)
         if not _is_there(client, workspace, entry):
+            # First what the record points at: whoever finds it finds its data.
+            for asset in entry.data:
+                _point(client, workspace, asset)
             _make(client, workspace, entry, folder)
-        return entry.id_in(workspace)
+        return AzureAnswer(id=entry.id_in(workspace))
 
     return _answered(workspace, once)
 
 
-def _answered(workspace: Workspace, once: Callable[[], str]) -> AzureAnswer:
+def _answered(workspace: Workspace, once: Callable[[], AzureAnswer]) -> AzureAnswer:
     # Its warnings say what our own sentences say, with addresses.
     logging.getLogger("azure").setLevel(logging.CRITICAL)
     for number in range(1, _TRIES + 1):
         try:
-            return AzureAnswer(id=once())
+            return once()
         except Exception as error:  # noqa: BLE001 - azure-ai-ml lets any exception through
             failure = failure_of(error, workspace, "calling Azure ML")
         if number == _TRIES or not failure.is_passing or failure.wait > _LONGEST_PAUSE:
@@ -116,10 +121,11 @@ def _telling(workspace: Workspace, doing: str) -> Iterator[None]:
         raise failure_of(error, workspace, doing) from None
 
 
-def _find(client: MLClient, workspace: Workspace) -> None:
+def _find(client: MLClient, workspace: Workspace) -> str:
+    """Return the region of the workspace; raise AzureFailure where there is none."""
     try:
         with _telling(workspace, f"looking for workspace {workspace.name}"):
-            client.workspaces.get(workspace.name)
+            return str(client.workspaces.get(workspace.name).location or "")
     except ResourceNotFoundError:
         raise AzureFailure(
             AzureReason.WORKSPACE_NOT_FOUND,
@@ -146,6 +152,31 @@ def _is_there(client: MLClient, workspace: Workspace, entry: Entry) -> bool:
         f"model {name} stands in workspace {workspace.name} already and is {whose:.200}: nothing"
         " of it was changed; delete it there, or register the model under another name",
     )
+
+
+def _point(client: MLClient, workspace: Workspace, asset: DataAsset) -> None:
+    """Make the data asset; its version comes from its digest, so that what is there is the same."""
+    name = f"{asset.name}:{asset.version}"
+    data = Data(
+        path=asset.path,
+        name=asset.name,
+        version=asset.version,
+        type=AssetTypes.URI_FILE,
+        tags=dict(asset.tags),
+    )
+    try:
+        with _telling(workspace, f"looking for data {name}"):
+            found = client.data.get(asset.name, asset.version)
+    except ResourceNotFoundError:
+        with _telling(workspace, f"recording data {name}"):
+            client.data.create_or_update(data)
+        return
+    if (found.tags or {}).get(DIGEST_TAG) != asset.tags[DIGEST_TAG]:
+        raise AzureFailure(
+            AzureReason.RECORD_CONFLICT,
+            f"data {name} stands in workspace {workspace.name} already and is not made by Comal:"
+            " nothing of it was changed; delete it there, or give the data another name",
+        )
 
 
 def _make(client: MLClient, workspace: Workspace, entry: Entry, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -76,6 +76,16 @@ class Workspace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataAsset:
+    """One version of data as it is to stand in the workspace: a pointer, no bytes."""
+
+    name: str
+    version: str
+    path: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One version as it is to stand in the workspace."""
 
@@ -83,6 +93,8 @@ class Entry:
     version: str
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    data: tuple[DataAsset, ...] = ()
+    """What it was trained on, as far as Azure can point there."""
 
     def id_in(self, workspace: Workspace) -> str:
         """Return the path that Azure knows the record by."""
@@ -97,10 +109,17 @@ class AzureAnswer(_Message):
     error: JobError | None = None
     wait: int = 0
     """Seconds that Azure asks to wait before the next attempt."""
+    region: str = ""
+    """Where the workspace is, for whoever looked for it."""
 
     @classmethod
     def _read(cls, value: Any) -> Self:
-        found = cls(_text(value["id"]), _error(value.get("error")), _count(value.get("wait", 0)))
+        found = cls(
+            _text(value["id"]),
+            _error(value.get("error")),
+            _count(value.get("wait", 0)),
+            _text(value.get("region", "")),
+        )
         if bool(found.id) == (found.error is not None):
             raise ContractError("an answer has either an id or an error")
         return found
@@ -123,12 +142,12 @@ def read_workspace(text: str) -> Workspace:
 
 def read_entry(text: str) -> Entry:
     """Return the entry of `record_arguments`; raise ContractError."""
-    return Entry(**_unpacked(text, "--entry"))
+    given = _unpacked(text, "--entry")
+    return Entry(**{**given, "data": tuple(DataAsset(**one) for one in given["data"])})
 
 
 def _packed(value: Workspace | Entry) -> str:
-    fields = {name: getattr(value, name) for name in value.__slots__}
-    text = json.dumps(fields, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    text = json.dumps(asdict(value), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     # `$(X)` in an argument would be expanded by the kubelet; a tag means the text.
     return text.replace("$(", "$$(")
 

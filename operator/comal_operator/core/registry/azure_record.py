@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -25,6 +25,7 @@ from comal_operator.core.registry.azure_workspace import (
 from comal_trainer.contract.azure import (
     DIGEST_TAG,
     OWNER_TAG,
+    DataAsset,
     Entry,
     Workspace,
     record_arguments,
@@ -35,6 +36,7 @@ AT_ONCE: Final = 4
 _TURN: Final = timedelta(seconds=20)
 # Azure ML takes no longer ones; the whole text stands in the ModelVersion.
 _TAG_LIMIT: Final = 256
+_VERSION_DIGITS: Final = 16
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ def entry_of(version: Manifest, registry: Manifest) -> Entry:
     spec, meta = version["spec"], version["metadata"]
     lineage: Mapping[str, Any] = spec["lineage"]
     source: Mapping[str, Any] = lineage.get("source") or {}
+    data: Sequence[Mapping[str, Any]] = lineage.get("data", ())
+    assets = {one["name"]: asset for one in data if (asset := _asset(spec["model"], one))}
     ours = {
         OWNER_TAG: f"{meta['namespace']}/{meta['name']}",
         DIGEST_TAG: spec["digest"],
@@ -99,11 +103,9 @@ def entry_of(version: Manifest, registry: Manifest) -> Entry:
         "comal.build-uri": source.get("buildUri"),
         "comal.format": spec["format"],
         "comal.contract": spec["contract"],
-        **{
-            f"comal.data.{one['name']}": f"sha256:{one['sha256']}"
-            for one in lineage.get("data", ())
-            if one.get("sha256")
-        },
+        **{f"comal.data.{one['name']}": one["digest"] for one in data},
+        **{f"comal.data-asset.{key}": f"azureml:{a.name}:{a.version}" for key, a in assets.items()},
+        **{f"comal.image.{one['step']}": one["image"] for one in lineage.get("images", ())},
     }
     metric = spec.get("primaryMetric")
     metrics = spec.get("metrics", {})
@@ -120,6 +122,24 @@ def entry_of(version: Manifest, registry: Manifest) -> Entry:
         version=spec["version"],
         description=spec.get("description") or "",
         tags={str(key): _short(str(text)) for key, text in said.items()},
+        data=tuple(assets.values()),
+    )
+
+
+def _asset(model: str, data: Mapping[str, Any]) -> DataAsset | None:
+    """Return the asset that stands for the data; None where Azure cannot point to its place.
+
+    The version is of the digest: the same bytes are the same version, whichever run had them.
+    """
+    uri = data.get("uri") or ""
+    if not uri.startswith("https://"):
+        return None
+    counted = {f"comal.{key}": str(data[key]) for key in ("size", "rows") if data.get(key)}
+    return DataAsset(
+        name=f"{model}-{data['name']}",
+        version=data["digest"].removeprefix("sha256:")[:_VERSION_DIGITS],
+        path=uri,
+        tags={DIGEST_TAG: data["digest"], **counted},
     )
 
 

@@ -13,6 +13,7 @@ from comal_operator.core.plan import Manifest, Seen, Settings
 from comal_operator.core.reasons import AzureState
 from comal_operator.core.registry import errand
 from comal_operator.core.registry.azure_job import check_job, workspace_of
+from comal_operator.core.registry.azure_region import region_condition
 from comal_trainer.contract.azure import (
     ACCESS_REASONS,
     AzureReason,
@@ -77,11 +78,12 @@ def _conditions(
 ) -> tuple[Mapping[str, Any], ...]:
     if step.state.done:
         found = condition(FOUND, True, AzureState.FOUND, f"{workspace.name} is there")
+        where = region_condition(registry, step.state.region, seen)
         refused = _refused_version(registry, seen)
         if refused is not None:
-            return condition(AUTHORIZED, False, refused["reason"], refused["message"]), found
+            return condition(AUTHORIZED, False, refused["reason"], refused["message"]), found, where
         told = f"the workspace is reached as {workspace.client_id or workspace.secret}"
-        return condition(AUTHORIZED, True, AzureState.LOGGED_IN, told), found
+        return condition(AUTHORIZED, True, AzureState.LOGGED_IN, told), found, where
     if step.told is not None:
         return _failed(step.told)
     if step.state.failures:

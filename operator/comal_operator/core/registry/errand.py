@@ -105,7 +105,8 @@ def _judged(job: Manifest, old: AzureErrand, seen: Seen, now: datetime) -> Erran
     pods = [pod for pod in seen.all("Pod") if _is_of(pod, job)]
     answer = next((found for pod in pods if (found := _answer(pod)) is not None), None)
     if answer is not None and answer.error is None:
-        done = AzureErrand(id=old.id, asked=old.asked, done=True)
+        region = answer.region or None
+        done = AzureErrand(id=old.id, asked=old.asked, done=True, region=region)
         return Errand(done)
     if answer is not None and answer.error is not None:
         told = Told(answer.error.reason, answer.error.message)

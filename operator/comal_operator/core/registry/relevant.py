@@ -20,6 +20,8 @@ MODEL_REGISTRY = Relevant(
         "ServiceAccount",
     ),
     whole_namespace=("ModelVersion",),
+    # Where in the world the registry is.
+    nodes=True,
 )
 
 MODEL_VERSION = Relevant(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -16,6 +17,7 @@ from comal_operator.core.training.verdict import Baseline, Verdict
 from comal_trainer.contract import ContractError, Registered
 from comal_trainer.contract.statistics import Column, Statistics
 
+_WEB = re.compile(r"(https?://)(?:[^/?#]*@)?([^?#]*)")
 _NUMBERS = ("mean", "std", "min", "max")
 
 
@@ -29,9 +31,20 @@ def lineage(look: Look, verdict: Verdict | None) -> api.Lineage:
         experiment=spec.experiment,
         source=spec.source,
         images=tuple(images),
-        data=data,
+        data=_places(look, data),
         gate=_record(spec.gate, verdict),
     )
+
+
+def _places(look: Look, found: Sequence[DataStatus]) -> tuple[api.TrainedOn, ...]:
+    places = {source.name: _bare(source.uri) for source in look.spec.data}
+    return tuple(api.TrainedOn(**one.model_dump(), uri=places.get(one.name)) for one in found)
+
+
+def _bare(uri: str) -> str:
+    """Return the address without what may be a login: a signed URL carries it in its query."""
+    found = _WEB.match(uri)
+    return "".join(found.groups()) if found else uri
 
 
 def _trained(look: Look) -> tuple[tuple[StepStatus, ...], tuple[DataStatus, ...]]:
