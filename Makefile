@@ -157,6 +157,10 @@ MINUTES ?= 10
 soak-scorer: ## good requests without a pause; nothing may grow (MINUTES=10)
 	@PYTHONPATH=hack:tests $(VENV)/python -m fuzz.soak --minutes $(MINUTES)
 
+.PHONY: bench-azure
+bench-azure: ## a record and a fetch beside the SDK's plain calls (ARGS="--sizes 1 100 400")
+	@PYTHONPATH=hack:tests $(VENV)/python -m bench.azure $(ARGS)
+
 .PHONY: bench-scorer
 bench-scorer: ## the scorer beside its peers: a table with ratios (ARGS="--rounds 3")
 	@PYTHONPATH=hack:tests $(VENV)/python -m bench $(ARGS)
