@@ -75,7 +75,7 @@ WRONG_STEPS = [
         id="a mode that is none",
     ),
     pytest.param(
-        cache(mode="Off", maxAge="1h"),
+        cache(mode="Never", maxAge="1h"),
         ("spec.steps[0].cache", "remove maxAge", "mode Auto"),
         id="an age of what is never used",
     ),

@@ -82,13 +82,13 @@ WRONG_TRAINING = [
     ),
     pytest.param(run(step("a", after=["a"])), ("after", "above"), id="after itself"),
     pytest.param(
-        run(notify=[{"webhook": {"secretRef": {"name": "hook"}}, "on": ["Done"]}]),
-        ("spec.notify[0].on[0]", "supported values"),
+        run(notify=[{"webhook": {"secretRef": {"name": "hook"}}, "when": ["Done"]}]),
+        ("spec.notify[0].when[0]", "supported values"),
         id="an edge that there is not",
     ),
     pytest.param(
-        run(notify=[{"webhook": {"secretRef": {"name": "hook"}}, "on": []}]),
-        ("spec.notify[0].on", "at least 1 items"),
+        run(notify=[{"webhook": {"secretRef": {"name": "hook"}}, "when": []}]),
+        ("spec.notify[0].when", "at least 1 items"),
         id="a webhook that is told nothing",
     ),
     pytest.param(

@@ -47,7 +47,7 @@ def _attempts(attempts: int, **wanted: int) -> Callable[[Stage, Recorder], str]:
 
 _HOOKS = [
     {"webhook": {"secretRef": {"name": "all"}}},
-    {"webhook": {"secretRef": {"name": "ends"}}, "on": ["Failed"]},
+    {"webhook": {"secretRef": {"name": "ends"}}, "when": ["Failed"]},
 ]
 
 

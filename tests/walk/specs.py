@@ -51,7 +51,7 @@ def _env(step: Spec) -> None:
 
 
 def _cache(cache: Spec) -> None:
-    if cache.get("mode") == "Off":
+    if cache.get("mode") == "Never":
         cache.pop("maxAge", None)
 
 

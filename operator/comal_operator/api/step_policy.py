@@ -86,14 +86,14 @@ class CachePolicy(ApiType):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!has(self.maxAge) || self.mode != 'Off'",
-                "cache has maxAge although its mode is Off: remove maxAge or choose mode Auto",
+                "!has(self.maxAge) || self.mode != 'Never'",
+                "cache has maxAge although its mode is Never: remove maxAge or choose mode Auto",
             )
         )
     )
 
-    mode: Literal["Auto", "Off", "Refresh"] = "Auto"
-    """Auto uses an entry where there is one; Refresh runs the step and replaces the entry; Off
+    mode: Literal["Auto", "Never", "Refresh"] = "Auto"
+    """Auto uses an entry where there is one; Refresh runs the step and replaces the entry; Never
     neither reads nor writes one.
     """
     version: Annotated[str, Field(max_length=64)] = "1"

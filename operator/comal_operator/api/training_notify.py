@@ -40,12 +40,9 @@ class Notice(ApiType):
 
     webhook: Webhook
     """Where to send it; see docs/running.md for what is sent."""
-    on: Annotated[tuple[Edge, ...], Field(min_length=1, max_length=4, json_schema_extra=UNIQUE)] = (
-        "Completed",
-        "Failed",
-        "Rejected",
-        "Interrupted",
-    )
-    """Completed; Failed; Rejected, by the gate, whatever onReject says; Interrupted, each time that
-    an attempt at a step was. A run that a person cancels tells nobody.
+    when: Annotated[
+        tuple[Edge, ...], Field(min_length=1, max_length=4, json_schema_extra=UNIQUE)
+    ] = ("Completed", "Failed", "Rejected", "Interrupted")
+    """In which cases: Completed; Failed; Rejected, by the gate, whatever onReject says;
+    Interrupted, each time that an attempt at a step was. A run that a person cancels tells nobody.
     """

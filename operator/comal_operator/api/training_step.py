@@ -187,7 +187,7 @@ class Step(ApiType):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!has(self.cache) || self.cache.mode == 'Off' || has(self.outputs)",
+                "!has(self.cache) || self.cache.mode == 'Never' || has(self.outputs)",
                 "cache keeps a step's outputs, but the step declares none: list them in outputs,"
                 " or remove cache",
             ),

@@ -37,6 +37,22 @@ def test_a_field_explains_and_bounds_itself(path: str, schema: dict[str, Any]) -
     assert "additionalProperties" not in schema or "maxProperties" in schema, path
 
 
+# What YAML 1.1, which kubectl and Helm read, takes for true, false or nothing when it is not quoted.
+_TAKEN = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"}
+
+
+@pytest.mark.parametrize(("path", "schema"), ALL)
+def test_no_word_needs_quotes(path: str, schema: dict[str, Any]) -> None:
+    words = {path.rpartition(".")[2], *schema.get("enum", ()), *_items(schema).get("enum", ())}
+    assert not {word for word in words if isinstance(word, str) and word.lower() in _TAKEN}
+
+
+def _items(schema: dict[str, Any]) -> dict[str, Any]:
+    found = schema.get("items", {})
+    assert isinstance(found, dict)
+    return found
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_an_unseen_object_is_not_mistaken_for_healthy(kind: Kind) -> None:
     status = object_schema(kind.type)["properties"]["status"]

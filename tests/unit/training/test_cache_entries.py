@@ -117,7 +117,7 @@ def test_refresh_runs_and_replaces() -> None:
 
 
 def test_off_neither_reads_nor_writes() -> None:
-    world = with_two(after_one(), cache={"mode": "Off"})
+    world = with_two(after_one(), cache={"mode": "Never"})
     assert world.states("two") == ["Running", "Pending"]
     assert len(world.caches()) == 1
 

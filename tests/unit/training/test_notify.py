@@ -126,11 +126,11 @@ def test_a_rejected_model_is_no_completion() -> None:
     assert told["metric"] == "mse=20"
 
 
-@pytest.mark.parametrize(("on", "told"), [("Failed", 1), ("Rejected", 1), ("Completed", 0)])
-def test_a_run_that_its_gate_fails_is_both(on: str, told: int) -> None:
+@pytest.mark.parametrize(("when", "told"), [("Failed", 1), ("Rejected", 1), ("Completed", 0)])
+def test_a_run_that_its_gate_fails_is_both(when: str, told: int) -> None:
     world = World().add(
         a_run(
-            notify=[{**HOOK, "on": [on]}],
+            notify=[{**HOOK, "when": [when]}],
             gate={**GATE, "onReject": "Fail"},
             register={"model": "diabetes"},
         ),
@@ -158,7 +158,7 @@ def test_the_last_interruption_is_told_and_the_end_too() -> None:
 
 
 def test_what_a_webhook_did_not_ask_for_is_not_told() -> None:
-    world = notified({**HOOK, "on": ["Failed"]}, {**HOOK, "on": ["Completed"]})
+    world = notified({**HOOK, "when": ["Failed"]}, {**HOOK, "when": ["Completed"]})
     world.end("train")
     world.settle()
     assert types(world) == ["completed"]

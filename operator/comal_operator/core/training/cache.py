@@ -71,7 +71,7 @@ def inputs_of(look: Look) -> Inputs:
 
 def key_in(look: Look, step: Step) -> str | None:
     """Return the key of a step that uses the cache; None where it has none."""
-    if step.cache is None or step.cache.mode == "Off":
+    if step.cache is None or step.cache.mode == "Never":
         return None
     try:
         return key_of(inputs_of(look), step)
@@ -156,7 +156,7 @@ def _judged(
 ) -> tuple[StepStatus, list[Question]]:
     """Return the step as a hit, or as it is; with the questions that this takes."""
     one, policy = steps[step.name], step.cache
-    if policy is None or policy.mode == "Off" or one.state not in _OPEN:
+    if policy is None or policy.mode == "Never" or one.state not in _OPEN:
         return one, []
     try:
         image = default_image(eyes.run, eyes.seen, eyes.settings)

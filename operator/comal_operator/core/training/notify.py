@@ -80,7 +80,7 @@ def _job(
     look: Look, number: int, notice: Notice, happened: Happened, event: Manifest
 ) -> Manifest | None:
     """Return the Job that tells this webhook; None where it need not, or cannot, be made."""
-    if not set(notice.on) & set(happened.edges):
+    if not set(notice.when) & set(happened.edges):
         return None
     part = f"{happened.edges[0].lower()}-{short_hash(happened.mark, number)}"
     job = notify_job(look, part, notice.webhook.secret_ref, event)
