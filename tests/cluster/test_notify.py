@@ -68,10 +68,15 @@ def heard(kubectl: Kubectl) -> list[Any]:
 def test_a_webhook_hears_of_a_rejected_model(kubectl: Kubectl, images: dict[str, str]) -> None:
     kubectl.apply(*a_receiver(images["trainer"]))
     kubectl.run("wait", "--for=condition=Ready", "pod/receiver", "--timeout=120s")
-    url = f"http://receiver.{kubectl.namespace}.svc/{KEY}\n"
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook"}}
-    kubectl.apply({**secret, "stringData": {"url": url}})
-    hooks = [{"webhook": {"secretRef": {"name": name}}} for name in ("hook", "missing")]
+    urls = {
+        "hook": f"http://receiver.{kubectl.namespace}.svc/{KEY}\n",
+        # In the clear, and outside the cluster: refused before anything is sent.
+        "wrong": f"http://example.org/{KEY}",
+    }
+    for name, url in urls.items():
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}}
+        kubectl.apply({**secret, "stringData": {"url": url}})
+    hooks = [{"webhook": {"secretRef": {"name": name}}} for name in (*urls, "missing")]
     kubectl.apply(
         a_run(
             "telling",
@@ -81,7 +86,7 @@ def test_a_webhook_hears_of_a_rejected_model(kubectl: Kubectl, images: dict[str,
             notify=hooks,
         )
     )
-    # The second Secret is missing: nobody waits for what it would tell.
+    # The third Secret is missing: nobody waits for what it would tell.
     done = wait_condition(kubectl, "trainingrun", "telling", ("Complete", "True"))
 
     def twice() -> list[Any] | None:
@@ -98,6 +103,8 @@ def test_a_webhook_hears_of_a_rejected_model(kubectl: Kubectl, images: dict[str,
     wait_for("a Job that is done", lambda: _is_told(kubectl, labels), seconds=60)
     said = kubectl.run("logs", "-l", labels, "--tail=-1", "--ignore-errors")
     assert "was taken with HTTP 202" in said
+    missed = wait_condition(kubectl, "trainingrun", "telling", ("Notified", "False"))
+    assert "did not tell the webhook of Secret wrong: " in condition(missed, "Notified")["message"]
     everything = kubectl.run("get", "trainingruns,jobs,pods,events", "-o", "yaml")
     assert KEY not in said + everything
 

@@ -217,6 +217,6 @@ class TrainingRunStatus(ApiType):
     model_version: Annotated[str, Field(max_length=63)] | None = None
     """Name of the ModelVersion that this run registered."""
     conditions: Conditions = ()
-    """Ready, Reconciling, Stalled, Complete, Failed, Suspended, GatePassed, Registered; see
-    docs/conditions.md.
+    """Ready, Reconciling, Stalled, Complete, Failed, Suspended, GatePassed, Registered, Notified;
+    see docs/conditions.md.
     """

@@ -84,6 +84,12 @@ class InterruptionReason(StrEnum):
     POD_DELETED = "PodDeleted"
 
 
+class NoticeReason(StrEnum):
+    """Why Notified is what it is."""
+
+    WEBHOOK_NOT_TOLD = "WebhookNotTold"
+
+
 class GateReason(StrEnum):
     """Why GatePassed is what it is."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from comal_operator.core.plan import Create, Manifest, WriteStatus
-from make import GATE, a_registry, a_run, a_version, conditions
+from make import GATE, a_registry, a_run, a_version, an_ended_pod, conditions
 from training_world import World, deeds
 
 HOOK = {"webhook": {"secretRef": {"name": "hook"}}}
@@ -175,11 +175,12 @@ def test_a_cancelled_run_tells_nobody() -> None:
 def test_what_the_api_server_refuses_holds_up_nothing() -> None:
     world = notified()
     world.end("train")
-    (first, *_) = world.plan().actions
+    first, *_ = deeds(world.plan())
     assert isinstance(first, Create)
     world.refusals["Job", first.manifest["metadata"]["name"]] = "exceeded quota: jobs"
     world.settle()
     assert conditions(world.status())["Complete"]
+    assert jobs(world) == []
 
 
 def test_a_webhook_is_told_to_the_end_whatever_becomes_of_the_run() -> None:
@@ -220,3 +221,89 @@ def test_the_pod_sees_the_secret_and_nothing_else() -> None:
     )
     excepted = policy["spec"]["egress"][1]["to"][0]["ipBlock"]["except"]
     assert excepted == ["169.254.169.254/32"]
+
+
+def failed(job: Manifest, message: str = "BackoffLimitExceeded", **more: str) -> Manifest:
+    done = {"type": "Failed", "status": "True", "message": message, **more}
+    return {**job, "status": {"conditions": [done]}}
+
+
+def missed(world: World) -> str | None:
+    """Return what the run says of webhooks that were not told."""
+    said = [one for one in world.status()["conditions"] if one["type"] == "Notified"]
+    assert all((one["status"], one["reason"]) == ("False", "WebhookNotTold") for one in said)
+    return said[0]["message"] if said else None
+
+
+def test_an_ended_run_says_which_webhook_was_not_told_and_goes_on_saying_it() -> None:
+    world = notified({"webhook": {"secretRef": {"name": "teams"}}}, HOOK, ttl={"children": "1h"})
+    world.end("train")
+    world.settle()
+    before = world.status()["conditions"]
+    assert missed(world) is None
+    one, other = jobs(world)
+    if one["spec"]["template"]["spec"]["volumes"][0]["secret"]["secretName"] != "teams":
+        one, other = other, one
+    world.add(failed(one), an_ended_pod(one, code=64, said="trying again\nerror: HTTP 404\n"))
+    world.add(ended(other))
+    world.settle()
+    name = one["metadata"]["name"]
+    assert missed(world) == f"Job {name} did not tell the webhook of Secret teams: error: HTTP 404"
+    assert [c for c in world.status()["conditions"] if c["type"] != "Notified"] == before
+    # The second look is silent, and so is every later one: Job and Pod are gone then.
+    said = world.status()
+    world.wait(days=1)
+    world.settle()
+    assert jobs(world) == []
+    run = world.run()
+    world.add({**run, "metadata": {**run["metadata"], "generation": 2}})
+    world.settle()
+    assert world.status()["observedGeneration"] == 2
+    assert missed(world) == next(
+        c["message"] for c in said["conditions"] if c["type"] == "Notified"
+    )
+
+
+def test_a_run_on_its_way_says_it_too_and_adds_to_it() -> None:
+    world = interrupted(2)
+    first, second = jobs(world)
+    world.add(failed(first, reason="DeadlineExceeded"))
+    world.settle()
+    told = missed(world)
+    assert told is not None
+    assert "Secret hook" in told
+    assert "15 minutes" in told
+    del world.objects["Job", first["metadata"]["name"]]
+    world.add(failed(second, "reached the limit"))
+    world.settle()
+    assert missed(world) == (
+        f"{told}; Job {second['metadata']['name']} did not tell the webhook of Secret hook:"
+        " reached the limit"
+    )
+    assert conditions(world.status())["Reconciling"]
+
+
+def test_a_job_that_could_not_be_made_is_named() -> None:
+    world = notified()
+    world.end("train")
+    first, *_ = deeds(world.plan())
+    assert isinstance(first, Create)
+    name = first.manifest["metadata"]["name"]
+    world.refusals["Job", name] = "exceeded quota: jobs"
+    world.settle()
+    # A refusal is of one pass only.
+    world.refusals.clear()
+    world.settle()
+    assert missed(world) == f"Job {name} was refused: exceeded quota: jobs"
+
+
+def test_a_strangers_job_is_none_of_the_runs() -> None:
+    world = notified()
+    world.end("train")
+    world.settle()
+    (job,) = jobs(world)
+    owner = {**job["metadata"]["ownerReferences"][0], "uid": "another"}
+    stranger = {**job["metadata"], "name": "stranger", "ownerReferences": [owner]}
+    world.add(failed({**job, "metadata": stranger}))
+    world.settle()
+    assert missed(world) is None

@@ -24,7 +24,7 @@ from comal_operator.core.training.kueue import hold, resume
 from comal_operator.core.training.last_words import last_words_first
 from comal_operator.core.training.left_over import clear_away
 from comal_operator.core.training.look import Look, Next
-from comal_operator.core.training.notify import notices
+from comal_operator.core.training.notify import asked, notices
 from comal_operator.core.training.outputs import seal
 from comal_operator.core.training.placement import unknown_preset
 from comal_operator.core.training.prerequisites import prerequisites
@@ -32,13 +32,20 @@ from comal_operator.core.training.progress import questions, with_metrics, with_
 from comal_operator.core.training.relevant import RELEVANT
 from comal_operator.core.training.restore import restore_all
 from comal_operator.core.training.same_data import choose_baseline
-from comal_operator.core.training.status import follow, invalid_status, is_written, status_of
+from comal_operator.core.training.status import (
+    follow,
+    invalid_status,
+    is_written,
+    status_of,
+    told_late,
+)
 from comal_operator.core.training.step_failed import step_failed
 from comal_operator.core.training.step_jobs import run_steps
 from comal_operator.core.training.steps import ENDS, Eyes, Observation
 from comal_operator.core.training.stopping import cancelled, suspended
 from comal_operator.core.training.sweep import run_trials, stop_trials, trials_go_too, with_best
 from comal_operator.core.training.ttl import after_the_end, has_ended
+from comal_operator.core.training.untold import untold
 
 __all__ = ["RELEVANT", "plan_training_run"]
 
@@ -82,7 +89,12 @@ def plan_training_run(run: Manifest, seen: Seen, *, now: datetime, settings: Set
     if run["metadata"].get("deletionTimestamp"):
         return Plan()
     if has_ended(run):
-        return follow(run) or trials_go_too(run, seen) or after_the_end(run, seen, now)
+        return (
+            follow(run)
+            or trials_go_too(run, seen)
+            or told_late(run, seen, now)
+            or after_the_end(run, seen, now)
+        )
     try:
         typed = TrainingRun.model_validate(run)
     except ValidationError as error:
@@ -113,7 +125,8 @@ def _plan(look: Look, following: Next) -> Plan:
     if following.questions:
         return Plan(questions=following.questions)
     state = with_metrics(look, following.state)
-    news = with_progress(look, state, status_of(look, state))
+    missed = untold(look.run, look.seen, asked(look, state))
+    news = with_progress(look, state, status_of(look, state, missed))
     status, again = news.status, sooner(following.look_again, look.look_again, news.look_again)
     writes: tuple[Action, ...] = ()
     if not is_written(status, look.run.get("status")):

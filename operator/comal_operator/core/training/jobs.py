@@ -146,12 +146,16 @@ def register_job(look: Look, register: Register) -> Manifest:
     return _job(look, name, REGISTER, container, parts, retries=BUILT_IN_RETRIES)
 
 
+def notify_job_name(run: Manifest, part: str) -> str:
+    """Return the name of the Job that tells a webhook of what `part` names."""
+    return run_child_name(run, f"comal-{NOTIFY_COMMAND}-{part}")
+
+
 def notify_job(look: Look, part: str, secret: WebhookSecret, event: Manifest) -> Manifest:
     """Return the Job that tells a webhook of `event`: it sees the Secret and not the workspace.
 
     What another attempt cannot change ends it at once; all attempts together take minutes.
     """
-    name = f"{NOTIFY_COMMAND}-{part}"
     labels = run_labels(look.run, NOTIFY)
     folder = {"name": "webhook", "mountPath": WEBHOOK_DIR, "readOnly": True}
     address = {
@@ -182,7 +186,7 @@ def notify_job(look: Look, part: str, secret: WebhookSecret, event: Manifest) ->
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": child_metadata(look.run, run_child_name(look.run, f"comal-{name}"), labels),
+        "metadata": child_metadata(look.run, notify_job_name(look.run, part), labels),
         "spec": {
             "backoffLimit": 2,
             "activeDeadlineSeconds": 900,

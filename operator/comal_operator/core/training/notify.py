@@ -16,7 +16,7 @@ from comal_operator.api.training_notify import Edge, Notice
 from comal_operator.core.conditions import timestamp
 from comal_operator.core.names import short_hash
 from comal_operator.core.plan import Create, Manifest
-from comal_operator.core.training.jobs import notify_job
+from comal_operator.core.training.jobs import notify_job, notify_job_name
 from comal_operator.core.training.look import Look, State
 
 # Of the status, what a receiver may want to know; conditions are told as reason and message.
@@ -47,6 +47,16 @@ def notices(look: Look, state: State, status: Mapping[str, Any]) -> tuple[Create
             if job is not None:
                 found.append(Create(job))
     return tuple(found)
+
+
+def asked(look: Look, state: State) -> tuple[str, ...]:
+    """Return the names of the Jobs that tell of what `state` has news of."""
+    return tuple(
+        notify_job_name(look.run, _part(number, happened))
+        for happened in _happened(look, state)
+        for number, notice in enumerate(look.spec.notify)
+        if _wants(notice, happened)
+    )
 
 
 def _happened(look: Look, state: State) -> Iterator[Happened]:
@@ -80,12 +90,19 @@ def _job(
     look: Look, number: int, notice: Notice, happened: Happened, event: Manifest
 ) -> Manifest | None:
     """Return the Job that tells this webhook; None where it need not, or cannot, be made."""
-    if not set(notice.when) & set(happened.edges):
+    if not _wants(notice, happened):
         return None
-    part = f"{happened.edges[0].lower()}-{short_hash(happened.mark, number)}"
-    job = notify_job(look, part, notice.webhook.secret_ref, event)
+    job = notify_job(look, _part(number, happened), notice.webhook.secret_ref, event)
     key = ("Job", job["metadata"]["name"])
     return None if key in look.seen.objects or key in look.seen.refusals else job
+
+
+def _wants(notice: Notice, happened: Happened) -> bool:
+    return not set(notice.when).isdisjoint(happened.edges)
+
+
+def _part(number: int, happened: Happened) -> str:
+    return f"{happened.edges[0].lower()}-{short_hash(happened.mark, number)}"
 
 
 def _event(look: Look, happened: Happened, status: Mapping[str, Any]) -> Manifest:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from comal_operator.api.training_run_status import TrainingRunStatus
-from comal_operator.core.conditions import condition, merge, timestamp
-from comal_operator.core.plan import Manifest, Plan, Ref, WriteStatus
+from comal_operator.core.conditions import condition, find, merge, timestamp
+from comal_operator.core.plan import Manifest, Plan, Ref, Seen, WriteStatus
 from comal_operator.core.reasons import RunReason
 from comal_operator.core.training.default_image import remembered
 from comal_operator.core.training.look import Facts, Look, State
+from comal_operator.core.training.untold import NOTIFIED, untold
 from comal_operator.core.training.verdict import Verdict, short
 
 _FIELDS = {field.alias or name for name, field in TrainingRunStatus.model_fields.items()}
@@ -18,18 +20,20 @@ _FIELDS = {field.alias or name for name, field in TrainingRunStatus.model_fields
 _KEPT = ("data", "sweep", "profile")
 _OURS = (
     *("Ready", "Reconciling", "Stalled", "Complete", "Failed", "Suspended"),
-    *("GatePassed", "Registered"),
+    *("GatePassed", "Registered", NOTIFIED),
 )
 _AT_REST = ("Complete", "Cancelled", "Suspended")
 
 
-def status_of(look: Look, state: State) -> dict[str, Any]:
-    """Return the whole status; times that are known stay as they were written."""
+def status_of(look: Look, state: State, also: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the whole status; times that are known stay as they were written.
+
+    `also` is a condition that does not follow from `state`.
+    """
     facts, old = state.facts, look.run.get("status") or {}
     generation = look.run["metadata"]["generation"]
-    conditions = merge(
-        old.get("conditions") or (), _conditions(look, state), generation=generation, now=look.now
-    )
+    said = [*_conditions(look, state), *([also] if also else ())]
+    conditions = merge(old.get("conditions") or (), said, generation=generation, now=look.now)
     status: dict[str, Any] = {
         "observedGeneration": generation,
         "startTime": old.get("startTime") or timestamp(look.now),
@@ -64,14 +68,32 @@ def follow(run: Manifest) -> Plan | None:
     status, generation = run["status"], run["metadata"]["generation"]
     if status.get("observedGeneration") == generation:
         return None
-    said = [
-        {**one, "observedGeneration": generation}
-        for one in status["conditions"]
-        if one["type"] in _OURS
-    ]
-    followed = {key: value for key, value in status.items() if key in _FIELDS}
-    followed |= {"observedGeneration": generation, "conditions": said}
-    return Plan((WriteStatus(Ref.of(run), run["metadata"]["resourceVersion"], followed),))
+    said = [{**one, "observedGeneration": generation} for one in _ours(status)]
+    return _rewritten(run, {"observedGeneration": generation, "conditions": said})
+
+
+def told_late(run: Manifest, seen: Seen, now: datetime) -> Plan | None:
+    """Return how an ended run says which webhooks were not told; None when there is no news."""
+    missed, status = untold(run, seen), run["status"]
+    if missed is None:
+        return None
+    [missed] = merge(
+        status["conditions"], [missed], generation=status["observedGeneration"], now=now
+    )
+    if find(status["conditions"], NOTIFIED) == missed:
+        return None
+    rest = [one for one in _ours(status) if one["type"] != NOTIFIED]
+    return _rewritten(run, {"conditions": [*rest, missed]})
+
+
+def _ours(status: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in status["conditions"] if one["type"] in _OURS]
+
+
+def _rewritten(run: Manifest, changed: Mapping[str, Any]) -> Plan:
+    """Return how the status of an ended run is what it was, but for what is `changed`."""
+    status = {key: value for key, value in run["status"].items() if key in _FIELDS} | changed
+    return Plan((WriteStatus(Ref.of(run), run["metadata"]["resourceVersion"], status),))
 
 
 def is_written(status: Mapping[str, Any], live: Mapping[str, Any] | None) -> bool:
