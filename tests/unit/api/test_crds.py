@@ -37,7 +37,7 @@ def test_a_field_explains_and_bounds_itself(path: str, schema: dict[str, Any]) -
     assert "additionalProperties" not in schema or "maxProperties" in schema, path
 
 
-# What YAML 1.1, which kubectl and Helm read, takes for true, false or nothing when it is not quoted.
+# What YAML 1.1, which kubectl and Helm read, takes for true, false or nothing without quotes.
 _TAKEN = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"}
 
 
