@@ -92,7 +92,8 @@ def _ours(status: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _rewritten(run: Manifest, changed: Mapping[str, Any]) -> Plan:
     """Return how the status of an ended run is what it was, but for what is `changed`."""
-    status = {key: value for key, value in run["status"].items() if key in _FIELDS} | changed
+    kept = {key: value for key, value in run["status"].items() if key in _FIELDS}
+    status = {**kept, **changed}
     return Plan((WriteStatus(Ref.of(run), run["metadata"]["resourceVersion"], status),))
 
 
