@@ -114,6 +114,12 @@ REQUESTS ?= 30000
 rel-traffic: ## callers without a pause through rollouts and deaths (ROLLOUTS=20 REQUESTS=100000)
 	@PYTHONPATH=hack:tests $(VENV)/python -m traffic --rollouts $(ROLLOUTS) --requests $(REQUESTS)
 
+.PHONY: rel-tensorflow
+rel-tensorflow: dev install ## what only the second scorer image serves, on the node (2.24 GB to build)
+	@$(PYTHON) hack/images build scorer-tensorflow
+	@$(PYTHON) hack/install up
+	@PYTHONPATH=hack:tests $(VENV)/python -m second_image
+
 .PHONY: bench-rollout
 bench-rollout: ## split, cost of the router and time to zero, beside what others publish (6 min)
 	@PYTHONPATH=hack:tests $(VENV)/python -m bench.rollout

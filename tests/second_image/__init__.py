@@ -1,0 +1,1 @@
+"""The second scorer image on the node: what no other image can serve."""
