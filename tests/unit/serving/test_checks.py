@@ -262,6 +262,24 @@ def test_nobody_waits_for_the_program_of_a_candidate_that_is_gone() -> None:
     assert not jobs(world)
 
 
+@pytest.mark.parametrize(("code", "course_then"), [(0, "Going"), (1, "Stalled")])
+def test_a_job_whose_pod_has_ended_is_left_to_end(code: int, course_then: str) -> None:
+    """The Job says so a moment after its Pod; to delete it then would take the Pod's log away."""
+    world = checked(EVAL)
+    end(world, code, ended={"reason": "Completed"}, phase="Succeeded")
+    assert results(world) or code
+    assert course(world).startswith(course_then)
+    [job] = jobs(world)
+    assert "status" not in job
+
+
+def test_a_query_that_will_be_asked_again_is_not_when_nobody_waits() -> None:
+    world = checked(PSI)
+    end(world, 1, "not an answer", phase="Failed")
+    assert course(world).startswith("Going")
+    assert not running(world)
+
+
 def test_promoted_by_hand_it_is_not_asked() -> None:
     world = checked(EVAL)
     revision = world.status["candidate"]["revision"]

@@ -67,7 +67,7 @@ def check_actions(
         and is_ours(job, mdep)
         and job["metadata"]["name"] not in wanted
         and "deletionTimestamp" not in job["metadata"]
-        and not _is_over(job)
+        and not _is_ending(job, seen)
     )
 
 
@@ -75,9 +75,14 @@ def _name(mdep: Manifest, key: str) -> str:
     return child_name(mdep["metadata"]["name"], CHECK, key)
 
 
-def _is_over(job: Manifest) -> bool:
+def _is_ending(job: Manifest, seen: Seen) -> bool:
+    """Return whether it runs no more; its Pod tells that first, and the Pod's log must stay."""
     conditions = (job.get("status") or {}).get("conditions")
-    return is_true(conditions, "Complete") or is_true(conditions, "Failed")
+    if is_true(conditions, "Complete") or is_true(conditions, "Failed"):
+        return True
+    ends = [_end_of(pod) for pod in seen.all("Pod") if _is_of(pod, job)]
+    is_last = not job["spec"]["backoffLimit"]
+    return any(end is not None and (is_last or not end.get("exitCode")) for end in ends)
 
 
 def _round(check: Check, job: Manifest, seen: Seen) -> Round:
@@ -106,14 +111,19 @@ def _is_of(pod: Manifest, job: Manifest) -> bool:
 
 def _told(check: Check, pod: Manifest) -> tuple[str, str] | None:
     """Return what a Pod that has ended says; None if it has not, or was taken away."""
+    ended = _end_of(pod)
+    if ended is None:
+        return None
+    return _end_of_job(ended) if check.job is not None else _end_of_query(ended)
+
+
+def _end_of(pod: Manifest) -> Manifest | None:
+    """Return how its container ended; None if it has not, or was taken away."""
     status = pod.get("status") or {}
     if is_true(status.get("conditions"), "DisruptionTarget") or status.get("reason") == "Evicted":
         return None
-    for container in status.get("containerStatuses") or ():
-        ended = (container.get("state") or {}).get("terminated")
-        if ended:
-            return _end_of_job(ended) if check.job is not None else _end_of_query(ended)
-    return None
+    states = (one.get("state") or {} for one in status.get("containerStatuses") or ())
+    return next((one["terminated"] for one in states if one.get("terminated")), None)
 
 
 def _end_of_job(ended: Manifest) -> tuple[str, str]:
