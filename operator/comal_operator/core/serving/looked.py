@@ -12,7 +12,7 @@ from comal_operator.core.conditions import find, parse_timestamp
 from comal_operator.core.plan import Manifest, Seen
 from comal_operator.core.serving.autoscaling import with_capacity
 from comal_operator.core.serving.check_jobs import check_rounds
-from comal_operator.core.serving.memory import Memory, recovered, remembered
+from comal_operator.core.serving.memory import Memory
 from comal_operator.core.serving.observed import (
     RevisionSeen,
     RoutersSeen,
@@ -35,6 +35,7 @@ from comal_operator.core.serving.schedule import Schedule
 from comal_operator.core.serving.sight import Sight, Target
 from comal_operator.core.serving.smoke import smoke_result
 from comal_operator.core.serving.wishes import Wish, wishes_of
+from comal_operator.core.serving.written_memory import recovered, remembered
 
 _ASK_AGAIN = timedelta(seconds=1)
 _ASK_AGAIN_AT_LAST = timedelta(seconds=30)

@@ -15,7 +15,7 @@ from comal_operator.core.serving.health import (
     update_available,
 )
 from comal_operator.core.serving.looked import Looked, resolved_on_wire
-from comal_operator.core.serving.memory import Memory, written_down
+from comal_operator.core.serving.memory import Memory
 from comal_operator.core.serving.objects import url
 from comal_operator.core.serving.observed import RevisionSeen
 from comal_operator.core.serving.reasons import (
@@ -27,6 +27,7 @@ from comal_operator.core.serving.resolution import Unresolved
 from comal_operator.core.serving.router_secrets import keys_secret_name
 from comal_operator.core.serving.verdict import Course, Verdict, answering
 from comal_operator.core.serving.wishes import resolved_variants
+from comal_operator.core.serving.written_memory import written_down
 
 _OURS = (
     "Ready",
