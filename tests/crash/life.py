@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,9 @@ from comal_operator.shell.faults import (
 from comal_operator.shell.hooks import Hooks
 from comal_operator.shell.kinds import KINDS
 from comal_operator.shell.questions import AskRouter
+from crash.clock import Clock
 from crash.cluster import Mirror
 
-# Seconds of a plan that pass in one of ours.
-PACE = 10.0
 # Seconds by which a laggard hears late, and takes longer to write status.
 _LATE = 0.7
 _SLOW = 0.3
@@ -136,22 +135,6 @@ class Trap(Hooks):
     def _die(self) -> None:
         self.dead = self.sprung = True
         raise DeadError
-
-
-@dataclass
-class Clock:
-    """The time that decisions see: it runs `pace` times as fast."""
-
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    pace: float = PACE
-    skipped: timedelta = timedelta()
-    """Time that passed in no time."""
-
-    def __call__(self) -> datetime:
-        """Return the time now."""
-        passed = datetime.now(UTC) - self.started
-        paced = timedelta(seconds=passed.total_seconds() * self.pace)
-        return self.started + paced + self.skipped
 
 
 class FreezingApi(Api):

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from apiserver.server import ApiServer
+from crash.clock import Clock
 from crash.cluster import Cluster, Mirror
 from crash.diary import Diary, Entry
-from crash.life import Clock, Kill, Life, When
+from crash.life import Kill, Life, When
+from crash.people import People
 from crash.recorder import Recorder, Snapshot
 from crash.scenario import Scenario, Stage
 from crash.standin.autoscalers import Shrinking
@@ -20,9 +22,11 @@ from crash.standin.deployments import Kubelet
 from crash.standin.routers import Routers
 
 # Seconds for a whole play, on a machine that does much else.
-PATIENCE = 240.0
+PATIENCE = 480.0
 # So long nothing happens only when nothing will: three times the longest wait in a story.
 _STUCK = 15.0
+# So often, in that time, nobody had anything to do: else it is the machine that stands still.
+_STUCK_TICKS = 300
 # So long nothing may change before an end counts as one: longer than anybody hears late.
 _QUIET = 0.4
 _QUIET_TWINS = 1.0
@@ -119,7 +123,7 @@ async def play(
     diary = Diary(theatre.mirror, namespace)
     recorder = Recorder(theatre.mirror, namespace)
     clock = Clock()
-    routers = Routers(theatre.mirror, namespace, scenario.script.router_lag)
+    routers = Routers(theatre.mirror, namespace, scenario.script)
     shrinking = Shrinking(theatre.mirror, namespace, scenario.script)
     kubelet = Kubelet(scenario.script, clock)
     controllers = Controllers(theatre.cluster, theatre.mirror, namespace, kubelet)
@@ -144,7 +148,8 @@ async def play(
     stage = Stage(theatre.cluster, theatre.mirror, namespace)
     try:
         give_up = time.monotonic() + patience
-        until = _Until(stage, scenario, lives, recorder, controllers, diary)
+        people = People(stage, scenario.moves, clock, diary)
+        until = _Until(stage, scenario, people, clock, lives, recorder, controllers)
         fault = await until.over(give_up)
         diary.note(f"over: {fault or 'its goal is reached'}")
         snapshot, jobs = recorder.snapshot(), recorder.jobs()
@@ -155,6 +160,7 @@ async def play(
         await lives.end()
         await controllers.close()
         recorder.close()
+        people.close()
         diary.close()
         routers.close()
         shrinking.close()
@@ -184,24 +190,27 @@ class _Until:
 
     stage: Stage
     scenario: Scenario
+    people: People
+    clock: Clock
     lives: _Lives
     recorder: Recorder
     controllers: Controllers
-    diary: Diary
 
     async def over(self, give_up: float) -> str:
         """Return what is wrong with the way that it went; empty if nothing is."""
         stage, scenario, lives, recorder = self.stage, self.scenario, self.lives, self.recorder
-        moves = list(scenario.moves)
-        while time.monotonic() < give_up and recorder.quiet_for() < _STUCK:
+        people = self.people
+        still, quiet = 0, 0.0
+        while time.monotonic() < give_up and not (quiet > _STUCK and still > _STUCK_TICKS):
             await asyncio.sleep(_TICK)
+            self.clock.beat()
+            before, quiet = quiet, recorder.quiet_for()
+            still = 0 if quiet < before else still + lives.are_idle()
             stage.mirror.check()
             if self.controllers.faults:
                 raise AssertionError("a stand-in failed") from self.controllers.faults[0]
             await lives.replace_dead()
-            if moves and moves[0].when(stage):
-                self.diary.note(f"a person makes move {len(scenario.moves) - len(moves) + 1}")
-                await moves.pop(0).do(stage)
+            await people.act()
             if fault := self._fault():
                 return fault
 
@@ -209,9 +218,9 @@ class _Until:
                 return self.controllers.is_idle() and recorder.quiet_for() > lives.quiet
 
             def is_over() -> bool:
-                return lives.are_idle() and is_calm() and not moves and scenario.goal(stage)
+                return lives.are_idle() and is_calm() and not people.left and scenario.goal(stage)
 
-            if lives.is_one_frozen() and is_calm() and not (moves and moves[0].when(stage)):
+            if lives.is_one_frozen() and is_calm() and not people.are_due():
                 # The latest moment is the worst for a status: others have gone as far as they can.
                 lives.thaw()
 
@@ -222,7 +231,8 @@ class _Until:
                 # The slowest router follows by then.
                 await asyncio.sleep(_ROUTERS * scenario.script.router_lag)
                 await lives.audit()
-        waiting = f"{len(moves)} moves to come" if moves else "its goal was not reached"
+        left = len(people.left)
+        waiting = f"{left} moves to come" if left else "its goal was not reached"
         return f"never over: {waiting}"
 
     def _fault(self) -> str:

@@ -82,8 +82,9 @@ class Recorder:
         name = f"{body['kind']} {meta['name']}"
         self._uids[meta["uid"]] = f"<uid of {name}>"
         for owner in meta.get("ownerReferences") or ():
-            # Children of a run are told apart from those of an earlier one by a hash of its uid.
-            if owner["kind"] == "TrainingRun":
+            # Children of a run are told apart from those of an earlier one by a hash of its uid,
+            # Jobs that try a candidate by a hash of the moment when it became one.
+            if owner["kind"] == "TrainingRun" or body["kind"] == "Job":
                 self._hashes |= dict.fromkeys(_HASH.findall(meta["name"]), "<hash>")
         if body["kind"] == "Secret":
             self._hashes |= dict.fromkeys(_HASH.findall(meta["name"]), "<hash>")

@@ -97,7 +97,7 @@ def status_of(stage: Stage) -> dict[str, Any]:
     return (stage.get("ModelDeployment", NAME) or {}).get("status") or {}
 
 
-def _serves(version: int) -> When:
+def serves(version: int) -> When:
     """Return the predicate that this version serves and everything has come to rest."""
 
     def holds(stage: Stage) -> bool:
@@ -113,7 +113,7 @@ def is_ready(version: int) -> When:
     """Return the predicate that this version serves, is Ready, and nothing is under way."""
 
     def holds(stage: Stage) -> bool:
-        return _serves(version)(stage) and stage.condition("ModelDeployment", NAME, "Ready")
+        return serves(version)(stage) and stage.condition("ModelDeployment", NAME, "Ready")
 
     return holds
 
@@ -203,7 +203,7 @@ SERVING = (
     Scenario(
         name="candidate never ready",
         moves=(*versions(1, 2), Move(deploys("15s")), Move(wants("2"), is_ready(1))),
-        goal=lambda stage: bool(status_of(stage).get("rejected")) and _serves(1)(stage),
+        goal=lambda stage: bool(status_of(stage).get("rejected")) and serves(1)(stage),
         script=Script(never_ready=frozenset({"2"})),
     ),
     Scenario(
@@ -267,7 +267,7 @@ SERVING = (
             Move(asks("abort"), has_weight(2, "10")),
             Move(strips, is_("RolledBack")),
         ),
-        goal=lambda stage: bool(status_of(stage).get("rejected")) and _serves(1)(stage),
+        goal=lambda stage: bool(status_of(stage).get("rejected")) and serves(1)(stage),
         judge=heard("abort"),
     ),
     Scenario(
@@ -302,7 +302,7 @@ SERVING = (
             Move(wants("2"), is_ready(1)),
             Move(asks("rollback", "stable"), is_("Baking")),
         ),
-        goal=lambda stage: bool(status_of(stage).get("rejected")) and _serves(1)(stage),
+        goal=lambda stage: bool(status_of(stage).get("rejected")) and serves(1)(stage),
         judge=heard("rollback"),
     ),
 )

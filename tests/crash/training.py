@@ -89,11 +89,6 @@ def _is_gone(kind: str, name: str) -> Callable[[Stage], bool]:
     return lambda stage: stage.get(kind, name) is None
 
 
-def _is_remembered(stage: Stage) -> bool:
-    registry = stage.get("ModelRegistry", "default") or {}
-    return bool((registry.get("status") or {}).get("lastVersions", {}).get("diabetes"))
-
-
 def _one_of_two(stage: Stage, recorder: Recorder) -> str:
     """Judge two equally good runs: whoever came first is registered, the other rejected."""
     names = [body["metadata"]["name"] for body in stage.all("ModelVersion")]

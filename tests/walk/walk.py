@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from comal_operator.core.presets import read_presets
-from crash.life import SETTINGS, Clock, Life
+from crash.clock import Clock
+from crash.life import SETTINGS, Life
 from crash.play import Theatre
 from crash.recorder import Recorder
 from crash.standin.deployments import Kubelet
@@ -138,7 +139,7 @@ async def staged(theatre: Theatre) -> AsyncIterator[Stage]:
     await theatre.cluster.create_namespace(namespace)
     recorder = Recorder(theatre.mirror, namespace)
     clock = Clock(pace=_PACE)
-    routers = Routers(theatre.mirror, namespace, 0.1)
+    routers = Routers(theatre.mirror, namespace, script())
     around = Around(theatre.cluster, theatre.mirror, namespace, Kubelet(script(), clock))
     presets = {k: v for k, v in read_presets(_PRESETS.read_text()).items() if k in PRESETS}
 

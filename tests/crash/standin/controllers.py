@@ -85,7 +85,8 @@ class Controllers:
         self._spawn(self._cluster.merge(claim, {"status": {"phase": "Bound"}}, "status"))
 
     def _start_job(self, job: dict[str, Any]) -> None:
-        key = (job["metadata"]["labels"][LABEL_RUN], step_of(job))
+        # A Job that tries a candidate is of no run.
+        key = (job["metadata"]["labels"].get(LABEL_RUN, ""), step_of(job))
         attempt = self._attempts.get(key, 0)
         self._attempts[key] = attempt + 1
         run = self._mirror.get("TrainingRun", self._namespace, key[0]) or {}

@@ -46,10 +46,14 @@ class Kubelet:
 
     def becomes_ready(self, deployment: Mapping[str, Any]) -> bool:
         """Return whether the Pods of the Deployment ever become ready."""
-        containers = deployment["spec"]["template"]["spec"]["containers"]
-        variables = [variable for one in containers for variable in one.get("env") or ()]
-        versions = {v.get("value") for v in variables if v["name"] == MODEL_VERSION_ENV}
-        return not versions & self.script.never_ready
+        return not model_versions(deployment) & self.script.never_ready
+
+
+def model_versions(deployment: Mapping[str, Any]) -> set[str]:
+    """Return the version of the model that its Pods serve, if they serve one."""
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    variables = [variable for one in containers for variable in one.get("env") or ()]
+    return {one["value"] for one in variables if one["name"] == MODEL_VERSION_ENV}
 
 
 async def sync_deployment(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from comal_operator.core.names import LABEL_STEP
+from comal_trainer.contract.smoke import Smoked
 from crash.cluster import Body, Cluster
 
 _NOW = "2026-01-01T00:00:00Z"
@@ -39,6 +40,8 @@ class Script:
     """By run and step, for its first Job, its second, and so on."""
     never_ready: frozenset[str] = frozenset()
     """Model versions whose scoring Pods never become ready."""
+    failing: frozenset[str] = frozenset()
+    """Model versions that answer every request with 5xx; only then do routers count at all."""
     busy_pods: int = 1
     """How many Pods autoscalers want of every revision, within their bounds."""
     router_lag: float = 0.1
@@ -65,6 +68,8 @@ class Script:
             return json.dumps({"outputs": [output], "error": None})
         if step.startswith("restore-"):
             return json.dumps({"size": 3, "error": None})
+        if step == "smoke":
+            return Smoked(True, "HTTP 200").encode()
         if step == "convert":
             return json.dumps(CONVERTED)
         if step == "register":

@@ -1,4 +1,7 @@
-"""Stands in for Envoy: each router runs what its Secret says, a moment after that was written."""
+"""Stands in for Envoy: each router runs what its Secret says, a moment after that was written.
+
+What it counts it makes up: some requests between two questions for whoever has a share.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,28 @@ from typing import Any
 from comal_operator.core.names import LABEL_REVISION
 from comal_operator.core.plan import RouterVersions
 from comal_operator.core.serving.acknowledgement import traffic_of
+from comal_operator.core.serving.counters import Counters, Reading
 from comal_operator.core.serving.router import secret_name
 from crash.cluster import Mirror
+from crash.standin.deployments import model_versions
+from crash.standin.jobs import Script
 
 _ENDPOINTS = "endpoints.json"
+# What tells which shares a router runs, and whether it answers anybody at all.
+_FILES = (_ENDPOINTS, "routes.json")
+_REQUESTS = 10
 
 
 class Routers:
     """All routers of a namespace, and watch over who is given traffic before they followed."""
 
-    def __init__(self, mirror: Mirror, namespace: str, lag: float) -> None:
+    def __init__(self, mirror: Mirror, namespace: str, script: Script) -> None:
         self._mirror = mirror
         self._namespace = namespace
-        self._lag = lag
-        self._written: dict[str, list[tuple[float, str]]] = {}
+        self._lag = script.router_lag
+        self._failing = script.failing
+        self._counted: dict[tuple[int, str], Counters] = {}
+        self._written: dict[str, list[tuple[float, dict[str, str]]]] = {}
         self._shares: dict[str, dict[str, Decimal]] = {}
         self.overtaken: list[str] = []
         """Shares that rose before every router ran the last ones."""
@@ -35,27 +46,50 @@ class Routers:
         """Stop listening."""
         self._unlisten()
 
-    async def ask(self, question: RouterVersions) -> Mapping[str, str] | None:
+    async def ask(self, question: RouterVersions) -> Mapping[str, Any] | None:
         """Answer as that router does; None before it has any configuration."""
         pod = self._mirror.get("Pod", self._namespace, question.pod)
         if pod is None:
             return None
         [secret] = [one["secret"] for one in pod["spec"]["volumes"] if one["name"] == "config"]
-        version = self._running(int(question.pod.rpartition("-")[2]), secret["secretName"])
-        return {"endpoints": version} if version else None
+        router = int(question.pod.rpartition("-")[2])
+        told = self._versions(router, secret["secretName"])
+        if told is None or not (question.counters and self._failing):
+            return told
+        return {**told, "reading": self._reading(router, traffic_of(told["endpoints"]))}
+
+    def _reading(self, router: int, shares: Mapping[str, str]) -> Reading:
+        for revision in (one for one, share in shares.items() if Decimal(share)):
+            failed = _REQUESTS if self._fails(revision) else 0
+            before = self._counted.get((router, revision), Counters())
+            self._counted[router, revision] = before + Counters(_REQUESTS, failed)
+        return Reading({one: self._counted.get((router, one), Counters()) for one in shares})
+
+    def _fails(self, revision: str) -> bool:
+        return any(
+            model_versions(one) & self._failing
+            for one in self._mirror.all(self._namespace, "Deployment")
+            if one["metadata"]["labels"].get(LABEL_REVISION) == revision
+        )
 
     def _running(self, router: int, secret: str) -> str | None:
+        return (self._versions(router, secret) or {}).get("endpoints")
+
+    def _versions(self, router: int, secret: str) -> dict[str, str] | None:
         lag = self._lag * (1 + router)
         written = self._written.get(secret, [])
-        old = [text for when, text in written if time.monotonic() - when >= lag]
+        old = [texts for when, texts in written if time.monotonic() - when >= lag]
         return old[-1] if old else None
 
     def _hear(self, event: Mapping[str, Any]) -> None:
         body = event["object"]
         if body["kind"] == "Secret" and _ENDPOINTS in (body.get("data") or {}):
-            files = json.loads(base64.b64decode(body["data"][_ENDPOINTS]))
+            files = {name: json.loads(base64.b64decode(body["data"][name])) for name in _FILES}
+            versions = {
+                name.removesuffix(".json"): str(one["version_info"]) for name, one in files.items()
+            }
             written = self._written.setdefault(body["metadata"]["name"], [])
-            written.append((time.monotonic(), files["version_info"]))
+            written.append((time.monotonic(), versions))
         if body["kind"] == "ModelDeployment":
             self._judge_rise(body)
         if body["kind"] == "Deployment" and event["type"] == "MODIFIED":
