@@ -6,9 +6,11 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from apiserver.server import ApiServer
+from comal_operator.shell.faults import TransientError
 from crash.clock import Clock
 from crash.cluster import Cluster, Mirror
 from crash.diary import Diary, Entry
@@ -105,9 +107,9 @@ class _Lives:
                 life.trap.thaw.set()
 
     async def audit(self) -> None:
-        self.needs_audit = False
         for life in self._now:
             await life.audit()
+        self.needs_audit = False
 
     async def end(self) -> None:
         for life in self._now:
@@ -230,7 +232,8 @@ class _Until:
                     return ""
                 # The slowest router follows by then.
                 await asyncio.sleep(_ROUTERS * scenario.script.router_lag)
-                await lives.audit()
+                with suppress(TransientError):
+                    await lives.audit()
         left = len(people.left)
         waiting = f"{left} moves to come" if left else "its goal was not reached"
         return f"never over: {waiting}"
