@@ -17,6 +17,7 @@ from make import NOON, SETTINGS, a_registry, a_version
 pytestmark = pytest.mark.apiserver
 
 _SETTINGS = replace(SETTINGS, azure_image="localhost/comal/azure:1")
+_DELETING = {"deletionPolicy": "Delete"}
 _PATHS = {
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
@@ -50,9 +51,14 @@ def test_every_child_is_taken(admin: Client, namespace: str, kind: str) -> None:
     version = a_version(1)
     seen = replace(seen, objects={**seen.objects, ("ModelVersion", "diabetes-v1"): version})
     recorded = plan_model_version(version, seen, now=NOON, settings=_SETTINGS)
+    registry = {**registry, "spec": {**registry["spec"], "azureML": {**azure, **_DELETING}}}
+    late = Seen({("ModelVersion", "diabetes-v2"): a_version(2)})
+    looking = {**registry, "status": status}
+    deleted = plan_model_registry(looking, late, now=NOON, settings=_SETTINGS)
 
     kinds = []
-    for child in [*_made(looked), *_made(recorded)]:
+    jobs = [one for one in _made(deleted) if one["kind"] == "Job"]
+    for child in [*_made(looked), *_made(recorded), *jobs]:
         _take(admin, namespace, child)
         kinds.append(child["kind"])
         if child["kind"] == "Job":
@@ -60,7 +66,7 @@ def test_every_child_is_taken(admin: Client, namespace: str, kind: str) -> None:
             pod = {"apiVersion": "v1", "kind": "Pod", **template}
             pod["metadata"] = {"name": "p", **template["metadata"]}
             _take(admin, namespace, pod)
-    assert kinds == ["ServiceAccount", "NetworkPolicy", "Job", "Job"]
+    assert kinds == ["ServiceAccount", "NetworkPolicy", "Job", "Job", "Job"]
 
 
 def _take(admin: Client, namespace: str, body: dict[str, Any]) -> None:

@@ -72,4 +72,9 @@ WRONG_AZURE = [
         ("spec.azureML.tags", "16"),
         id="17 tags",
     ),
+    pytest.param(
+        mirrored(deletionPolicy="Recycle"),
+        ("spec.azureML.deletionPolicy", '"Retain"', '"Delete"'),
+        id="a policy of deletion that there is not",
+    ),
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +13,10 @@ from azure.ai.ml import MLClient
 from azure.core.credentials import TokenCredential
 from azure.identity import ClientSecretCredential
 
+from azure_caller import SUBJECT, Caller, write_secret
+from comal_trainer.azure_ml import record as calls
+from comal_trainer.contract import TERMINATION_LOG_ENV
+from comal_trainer.contract.azure import Workspace
 from fake_azure import entra
 from fake_azure.bed import CLIENT_ID, CLIENT_SECRET, SUBSCRIPTION, Bed, azure_bed
 
@@ -73,3 +79,29 @@ def model_folder(tmp_path: Path) -> Path:
     (folder / "model.yaml").write_text("format: onnx\n")
     (folder / "model.onnx").write_bytes(b"\x08\x09" * 4096)
     return folder
+
+
+@pytest.fixture
+def caller(bed: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Caller:
+    """A Job with the service principal's Secret and a fetched model; its pauses take no time."""
+    monkeypatch.setattr(calls, "time", SimpleNamespace(sleep=lambda _: None))
+    folder = tmp_path / "model"
+    (folder / "serving").mkdir(parents=True)
+    (folder / "model.yaml").write_text("format: onnx\n")
+    (folder / "serving" / "model.onnx").write_bytes(b"\x08\x09" * 4096)
+    write_secret(
+        tmp_path,
+        AZURE_TENANT_ID=entra.TENANT,
+        AZURE_CLIENT_ID=CLIENT_ID,
+        AZURE_CLIENT_SECRET=f"{CLIENT_SECRET}\n",
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        TERMINATION_LOG_ENV: str(tmp_path / "answer"),
+        **bed.environment(),
+    }
+    workspace = Workspace(
+        subscription=SUBSCRIPTION, group="ml-group", name="ml", subject=SUBJECT, secret="principal"
+    )
+    return Caller(tmp_path, environment, workspace)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from azure.ai.ml.entities import Data
 
+from azure_caller import (
+    ENTRY,
+    SUBJECT,
+    TAGS,
+    TRAIN,
+    Caller,
+    message_of,
+    reason_of,
+    write_secret,
+)
 from comal_trainer.azure_ml import record as calls
-from comal_trainer.command_line import run
-from comal_trainer.contract import TERMINATION_LOG_ENV
 from comal_trainer.contract.azure import (
     DIGEST_TAG,
     OWNER_TAG,
-    RECORD_COMMAND,
     AzureAnswer,
-    DataAsset,
     Entry,
     Workspace,
     check_arguments,
@@ -32,109 +34,10 @@ from comal_trainer.contract.azure import (
 from fake_azure import entra
 from fake_azure.bed import CLIENT_ID, CLIENT_SECRET, SUBSCRIPTION, Bed
 from fake_azure.journal import Fault
-from make import DIGEST
 
-SUBJECT = "system:serviceaccount:team:comal-registry-default-azure"
 _VERSION = "/models/diabetes/versions/2$"
 _PATIENT_SECONDS = 240
-TAGS = {OWNER_TAG: "team/diabetes-v2", DIGEST_TAG: DIGEST, "alpha": "0.4"}
-TRAIN = DataAsset(
-    name="diabetes-train",
-    version="c" * 16,
-    path="https://example.org/train.csv",
-    tags={DIGEST_TAG: "sha256:" + "c" * 64, "comal.rows": "442"},
-)
-ENTRY = Entry(model="diabetes", version="2", description="of the clinic", tags=TAGS, data=(TRAIN,))
 _DATA = f"/data/diabetes-train/versions/{TRAIN.version}$"
-
-
-@dataclass
-class Caller:
-    """What a Job gives the command: its environment, the Secret's folder and the model's."""
-
-    folder: Path
-    environment: dict[str, str]
-    workspace: Workspace
-
-    def start(self, arguments: tuple[str, ...]) -> subprocess.Popen[str]:
-        """Return the command as it runs in a Job."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "comal_trainer", *self._given(arguments)],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def _given(self, arguments: tuple[str, ...]) -> list[str]:
-        # As the kubelet passes them on.
-        given = [one.replace("$$(", "$(") for one in arguments]
-        given.append(f"--login={self.folder / 'login'}")
-        if given[0] == RECORD_COMMAND:
-            given.append(f"--folder={self.folder / 'model'}")
-        return given
-
-    def ask(self, arguments: tuple[str, ...]) -> AzureAnswer:
-        """Return what the command answers in this process: a start takes seconds."""
-        run(self._given(arguments), self.environment)
-        return self.answer()
-
-    def answer(self) -> AzureAnswer:
-        """Return what the command left for the operator."""
-        return AzureAnswer.decode((self.folder / "answer").read_text())
-
-    def check(self) -> AzureAnswer:
-        """Ask for the workspace."""
-        return self.ask(check_arguments(self.workspace))
-
-    def record(self, entry: Entry = ENTRY) -> AzureAnswer:
-        """Ask for the record."""
-        return self.ask(record_arguments(self.workspace, entry))
-
-
-def write_secret(folder: Path, **keys: str) -> None:
-    """Write the Secret as the kubelet mounts it."""
-    (folder / "login").mkdir(exist_ok=True)
-    for old in (folder / "login").iterdir():
-        old.unlink()
-    for name, text in keys.items():
-        (folder / "login" / name).write_text(text)
-
-
-@pytest.fixture
-def caller(bed: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Caller:
-    """A Job with the service principal's Secret and a fetched model; its pauses take no time."""
-    monkeypatch.setattr(calls, "time", SimpleNamespace(sleep=lambda _: None))
-    folder = tmp_path / "model"
-    (folder / "serving").mkdir(parents=True)
-    (folder / "model.yaml").write_text("format: onnx\n")
-    (folder / "serving" / "model.onnx").write_bytes(b"\x08\x09" * 4096)
-    write_secret(
-        tmp_path,
-        AZURE_TENANT_ID=entra.TENANT,
-        AZURE_CLIENT_ID=CLIENT_ID,
-        AZURE_CLIENT_SECRET=f"{CLIENT_SECRET}\n",
-    )
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        TERMINATION_LOG_ENV: str(tmp_path / "answer"),
-        **bed.environment(),
-    }
-    workspace = Workspace(
-        subscription=SUBSCRIPTION, group="ml-group", name="ml", subject=SUBJECT, secret="principal"
-    )
-    return Caller(tmp_path, environment, workspace)
-
-
-def reason_of(answer: AzureAnswer) -> str:
-    assert answer.error is not None, answer
-    return answer.error.reason
-
-
-def message_of(answer: AzureAnswer) -> str:
-    assert answer.error is not None, answer
-    return answer.error.message
 
 
 def test_a_workspace_is_found_by_one_call(bed: Bed, caller: Caller) -> None:
@@ -296,7 +199,7 @@ def test_whoever_asks_for_patience_gets_it(bed: Bed, caller: Caller) -> None:
 def test_a_black_hole_is_given_up(
     bed: Bed, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls, "_PATIENCE", {**calls._PATIENCE, "read_timeout": 1})
+    monkeypatch.setattr(calls, "PATIENCE", {**calls.PATIENCE, "read_timeout": 1})
     bed.journal.order(Fault(path="/workspaces/ml$", is_black_hole=True, times=9))
     answer = caller.check()
     assert reason_of(answer) == "AzureUnavailable"

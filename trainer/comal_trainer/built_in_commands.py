@@ -59,7 +59,9 @@ def declare(commands: Commands) -> None:
     record = commands.add(azure.RECORD_COMMAND, "put a version into Azure ML", _azure_record)
     record.add_argument("--entry", type=azure.read_entry, required=True)
     record.add_argument("--folder", type=Path, default=Path(azure.MODEL_DIR))
-    for asked in (azure_check, record):
+    prune = commands.add(azure.PRUNE_COMMAND, "delete records of what is gone", _azure_prune)
+    prune.add_argument("--gone", type=azure.read_gone, required=True)
+    for asked in (azure_check, record, prune):
         asked.add_argument("--target", type=azure.read_workspace, required=True)
         asked.add_argument("--login", type=Path, default=Path(azure.LOGIN_DIR))
     child = commands.add("convert-model", "the child process of convert", _convert_model)
@@ -168,6 +170,15 @@ def _azure_record(flags: Flags) -> None:
     given, environment = flags.given, flags.settings.environment
     place = Place(given.target, given.login, environment)
     report(record(place, given.entry, given.folder), environment)
+
+
+def _azure_prune(flags: Flags) -> None:
+    from comal_trainer.azure_ml.prune import prune  # noqa: PLC0415
+    from comal_trainer.azure_ml.record import Place  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    given, environment = flags.given, flags.settings.environment
+    report(prune(Place(given.target, given.login, environment), given.gone), environment)
 
 
 def _suggest(flags: Flags) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -93,6 +93,10 @@ class AzureML(ApiType):
     """
     credential: AzureCredential
     """As whom Azure is called."""
+    deletion_policy: Literal["Retain", "Delete"] = "Retain"
+    """What becomes of the record of a ModelVersion that is deleted. Delete removes only what this
+    registry recorded; records outlive the registry itself in any case.
+    """
 
 
 class AzureErrand(ApiType):

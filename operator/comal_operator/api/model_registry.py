@@ -79,9 +79,11 @@ class ModelRegistryStatus(ApiType):
     """Highest number ever given, by model; a deleted version's number is never given again."""
     azure_ml: Annotated[AzureErrand | None, Field(alias="azureML")] = None
     """The last look at the workspace."""
+    azure_deletion: AzureErrand | None = None
+    """How far the records of deleted versions are removed, with deletionPolicy Delete."""
     conditions: Conditions = ()
-    """Ready, Reconciling, Stalled; with azureML also AzureAuthorized, WorkspaceFound and
-    RegionMismatch. See docs/conditions.md.
+    """Ready, Reconciling, Stalled; with azureML also AzureAuthorized, WorkspaceFound,
+    RegionMismatch and RecordsDeleted. See docs/conditions.md.
     """
 
 

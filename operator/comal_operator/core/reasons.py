@@ -125,6 +125,8 @@ class AzureState(StrEnum):
     ASKING = "Asking"
     IMAGE_MISSING = "AzureImageMissing"
     JOB_FAILED = "AzureJobFailed"
+    DELETED = "Deleted"
+    DELETING = "Deleting"
     LOGGED_IN = "LoggedIn"
     FOUND = "Found"
     RECORDING = "Recording"

@@ -17,6 +17,7 @@ from typing import Any, Final
 from azure.ai.ml import MLClient
 from azure.ai.ml.constants import AssetTypes
 from azure.ai.ml.entities import Data, Model
+from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ResourceNotFoundError
 
 from comal_trainer.azure_ml.failure import AzureFailure, failure_of
@@ -32,7 +33,7 @@ from comal_trainer.contract.azure import (
 )
 
 # Azure's SDKs try again by themselves for minutes; here each try is ours to count.
-_PATIENCE: Final[Mapping[str, Any]] = {
+PATIENCE: Final[Mapping[str, Any]] = {
     "retry_total": 0,
     "connection_timeout": 10,
     "read_timeout": 60,
@@ -50,17 +51,21 @@ class Place:
     login: Path
     environment: Mapping[str, str]
 
+    def identity(self) -> TokenCredential:
+        """Return the login; raise AzureFailure without one."""
+        return credential(self.workspace, self.login, self.environment, PATIENCE)
+
     def client(self) -> MLClient:
         """Return a client of the workspace; raise AzureFailure without a login."""
         target = self.workspace
         return MLClient(
-            credential(target, self.login, self.environment, _PATIENCE),
+            self.identity(),
             target.subscription,
             target.group,
             target.name,
             enable_telemetry=False,
             show_progress=False,
-            **_PATIENCE,
+            **PATIENCE,
         )
 
 
@@ -68,10 +73,10 @@ def check(place: Place) -> AzureAnswer:
     """Return the workspace's id and region if it is reached."""
 
     def once() -> AzureAnswer:
-        region = _find(place.client(), place.workspace)
+        region = find(place.client(), place.workspace)
         return AzureAnswer(id=place.workspace.id, region=region)
 
-    return _answered(place.workspace, once)
+    return answered(place.workspace, once)
 
 
 def record(place: Place, entry: Entry, folder: Path) -> AzureAnswer:
@@ -84,7 +89,7 @@ def record(place: Place, entry: Entry, folder: Path) -> AzureAnswer:
 
     def once() -> AzureAnswer:
         client = place.client()
-        _find(client, workspace)
+        find(client, workspace)
         if not _is_there(client, workspace, entry):
             # First what the record points at: whoever finds it finds its data.
             for asset in entry.data:
@@ -92,10 +97,11 @@ def record(place: Place, entry: Entry, folder: Path) -> AzureAnswer:
             _make(client, workspace, entry, folder)
         return AzureAnswer(id=entry.id_in(workspace))
 
-    return _answered(workspace, once)
+    return answered(workspace, once)
 
 
-def _answered(workspace: Workspace, once: Callable[[], AzureAnswer]) -> AzureAnswer:
+def answered(workspace: Workspace, once: Callable[[], AzureAnswer]) -> AzureAnswer:
+    """Return what `once` answers, tried again for seconds; what it raises is an answer too."""
     # Its warnings say what our own sentences say, with addresses.
     logging.getLogger("azure").setLevel(logging.CRITICAL)
     for number in range(1, _TRIES + 1):
@@ -111,7 +117,7 @@ def _answered(workspace: Workspace, once: Callable[[], AzureAnswer]) -> AzureAns
 
 
 @contextmanager
-def _telling(workspace: Workspace, doing: str) -> Iterator[None]:
+def telling(workspace: Workspace, doing: str) -> Iterator[None]:
     """Turn what the SDK raises into an AzureFailure, but for what is merely not there."""
     try:
         yield
@@ -121,10 +127,10 @@ def _telling(workspace: Workspace, doing: str) -> Iterator[None]:
         raise failure_of(error, workspace, doing) from None
 
 
-def _find(client: MLClient, workspace: Workspace) -> str:
+def find(client: MLClient, workspace: Workspace) -> str:
     """Return the region of the workspace; raise AzureFailure where there is none."""
     try:
-        with _telling(workspace, f"looking for workspace {workspace.name}"):
+        with telling(workspace, f"looking for workspace {workspace.name}"):
             return str(client.workspaces.get(workspace.name).location or "")
     except ResourceNotFoundError:
         raise AzureFailure(
@@ -138,7 +144,7 @@ def _is_there(client: MLClient, workspace: Workspace, entry: Entry) -> bool:
     """Return whether the version stands there as ours; raise AzureFailure for another's."""
     name = f"{entry.model}:{entry.version}"
     try:
-        with _telling(workspace, f"looking for model {name}"):
+        with telling(workspace, f"looking for model {name}"):
             found = client.models.get(entry.model, entry.version)
     except ResourceNotFoundError:
         return False
@@ -165,10 +171,10 @@ def _point(client: MLClient, workspace: Workspace, asset: DataAsset) -> None:
         tags=dict(asset.tags),
     )
     try:
-        with _telling(workspace, f"looking for data {name}"):
+        with telling(workspace, f"looking for data {name}"):
             found = client.data.get(asset.name, asset.version)
     except ResourceNotFoundError:
-        with _telling(workspace, f"recording data {name}"):
+        with telling(workspace, f"recording data {name}"):
             client.data.create_or_update(data)
         return
     if (found.tags or {}).get(DIGEST_TAG) != asset.tags[DIGEST_TAG]:
@@ -189,7 +195,7 @@ def _make(client: MLClient, workspace: Workspace, entry: Entry, folder: Path) ->
         tags=dict(entry.tags),
     )
     try:
-        with _telling(workspace, f"recording model {entry.model}:{entry.version}"):
+        with telling(workspace, f"recording model {entry.model}:{entry.version}"):
             client.models.create_or_update(model)
     except AzureFailure as failure:
         # Somebody was faster, perhaps we ourselves by an answer that was lost.

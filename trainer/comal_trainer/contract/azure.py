@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -12,6 +12,7 @@ from comal_trainer.contract import ContractError, JobError, _count, _error, _Mes
 
 CHECK_COMMAND: Final = "azure-check"
 RECORD_COMMAND: Final = "azure-record"
+PRUNE_COMMAND: Final = "azure-prune"
 # Where the Job finds the Secret's files, and the model that was fetched by its digest.
 LOGIN_DIR: Final = "/var/run/secrets/comal.dev/azure"
 MODEL_DIR: Final = "/comal/model"
@@ -24,6 +25,8 @@ JSON_KEY: Final = "AZURE_CREDENTIALS"
 # By these two a record is known as ours: whose it is, and of which bytes.
 OWNER_TAG: Final = "comal.model-version"
 DIGEST_TAG: Final = "comal.digest"
+# By this one, who may delete it: a name may be that of another cluster too.
+REGISTRY_TAG: Final = "comal.registry-id"
 
 
 class AzureReason(StrEnum):
@@ -101,6 +104,27 @@ class Entry:
         return f"{workspace.id}/models/{self.model}/versions/{self.version}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """Versions that are no more, whose records are to go."""
+
+    registry: str
+    """Uid of the ModelRegistry that recorded them."""
+    namespace: str
+    models: Mapping[str, Sequence[Sequence[int]]]
+    """By model: first and last number of each run of versions."""
+
+    def has(self, model: str, version: str) -> bool:
+        """Return whether the version is one of them."""
+        number = int(version) if version.isdecimal() else 0
+        return any(first <= number <= last for first, last in self.models.get(model, ()))
+
+    def is_ours(self, model: str, version: str, tags: Mapping[str, str]) -> bool:
+        """Return whether the tags say that this registry recorded that version."""
+        owner = f"{self.namespace}/{model}-v{version}"
+        return (tags.get(REGISTRY_TAG), tags.get(OWNER_TAG)) == (self.registry, owner)
+
+
 @dataclass(frozen=True, slots=True)
 class AzureAnswer(_Message):
     """The answer of both commands: the id of what is there, or why it is not."""
@@ -135,6 +159,16 @@ def record_arguments(workspace: Workspace, entry: Entry) -> tuple[str, ...]:
     return RECORD_COMMAND, f"--target={_packed(workspace)}", f"--entry={_packed(entry)}"
 
 
+def prune_arguments(workspace: Workspace, gone: Gone) -> tuple[str, ...]:
+    """Return the container arguments of the Job that deletes the records of what is gone."""
+    return PRUNE_COMMAND, f"--target={_packed(workspace)}", f"--gone={_packed(gone)}"
+
+
+def read_gone(text: str) -> Gone:
+    """Return what `prune_arguments` says; raise ContractError."""
+    return Gone(**_unpacked(text, "--gone"))
+
+
 def read_workspace(text: str) -> Workspace:
     """Return the workspace of `check_arguments`; raise ContractError."""
     return Workspace(**_unpacked(text, "--target"))
@@ -146,7 +180,7 @@ def read_entry(text: str) -> Entry:
     return Entry(**{**given, "data": tuple(DataAsset(**one) for one in given["data"])})
 
 
-def _packed(value: Workspace | Entry) -> str:
+def _packed(value: Workspace | Entry | Gone) -> str:
     text = json.dumps(asdict(value), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     # `$(X)` in an argument would be expanded by the kubelet; a tag means the text.
     return text.replace("$(", "$$(")

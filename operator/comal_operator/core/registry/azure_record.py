@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from comal_operator.api.azure_ml import AzureErrand
 from comal_operator.core.conditions import condition, find
-from comal_operator.core.names import LABEL_MODEL_VERSION
+from comal_operator.core.names import LABEL_MODEL_REGISTRY, LABEL_MODEL_VERSION
 from comal_operator.core.plan import Create, Manifest, Seen, Settings
 from comal_operator.core.reasons import AzureState
 from comal_operator.core.registry import errand
@@ -25,6 +25,7 @@ from comal_operator.core.registry.azure_workspace import (
 from comal_trainer.contract.azure import (
     DIGEST_TAG,
     OWNER_TAG,
+    REGISTRY_TAG,
     DataAsset,
     Entry,
     Workspace,
@@ -94,6 +95,7 @@ def entry_of(version: Manifest, registry: Manifest) -> Entry:
     ours = {
         OWNER_TAG: f"{meta['namespace']}/{meta['name']}",
         DIGEST_TAG: spec["digest"],
+        REGISTRY_TAG: registry["metadata"]["uid"],
         "comal.run": lineage["run"]["name"],
         "comal.run-id": lineage["run"]["uid"],
         "comal.experiment": lineage.get("experiment"),
@@ -152,7 +154,11 @@ def _wanted(
 ) -> errand.Wanted:
     entry = entry_of(version, registry)
     arguments = record_arguments(workspace, entry)
-    mark = {LABEL_MODEL_VERSION: version["metadata"]["name"]}
+    mark = {
+        LABEL_MODEL_VERSION: version["metadata"]["name"],
+        # It must know of attempts that outlive their version.
+        LABEL_MODEL_REGISTRY: registry["metadata"]["name"],
+    }
     address = split_location(version["spec"]["location"])
     return errand.Wanted(
         entry.id_in(workspace),

@@ -8,6 +8,7 @@ from typing import Any
 
 from comal_operator.core.children import differs, is_ours
 from comal_operator.core.conditions import condition, is_true, merge
+from comal_operator.core.names import LABEL_MODEL_VERSION
 from comal_operator.core.plan import (
     Apply,
     CreateCredentials,
@@ -22,6 +23,7 @@ from comal_operator.core.plan import (
 )
 from comal_operator.core.reasons import RegistryReason
 from comal_operator.core.registry import objects
+from comal_operator.core.registry.azure_deletion import Deletion, delete_records
 from comal_operator.core.registry.azure_job import azure_children
 from comal_operator.core.registry.azure_workspace import Reached, reach
 from comal_operator.core.registry.numbers import high_water
@@ -43,22 +45,29 @@ def plan_model_registry(
     questions = _questions(registry, seen)
     verdict = _verdict(registry, seen, foreign)
     reached = Reached() if foreign else reach(registry, seen, now, settings)
-    status = _status(registry, seen, verdict, reached, now)
+    deletion = _deletion(registry, seen, reached, now, settings)
+    status = _status(registry, seen, verdict, (reached, deletion), now)
     actions: list[Any] = []
     if login is not None:
         actions.append(login)
     if changed:
         actions.append(Apply(changed))
-    step = reached.errand
-    if step is not None and step.create is not None:
-        # After its account: the Pod of an older one would come as somebody else.
-        actions.append(step.create)
+    steps = [one.errand for one in (reached, deletion) if one.errand is not None]
+    # After their account: the Pod of an older one would come as somebody else.
+    actions += [step.create for step in steps if step.create is not None]
     if differs(status, registry.get("status")) or _conditions_shrank(status, registry):
         meta = registry["metadata"]
         actions.append(WriteStatus(Ref.of(registry), meta["resourceVersion"], status))
     times = [RETRY] if verdict[0] != "True" else []
-    times += [step.again] if step is not None and step.again is not None else []
+    times += [step.again for step in steps if step.again is not None]
     return Plan(tuple(actions), questions, min(times, default=None))
+
+
+def _deletion(
+    registry: Manifest, seen: Seen, reached: Reached, now: datetime, settings: Settings
+) -> Deletion:
+    is_reached = reached.state is not None and reached.state.done
+    return delete_records(registry, seen, now, settings, is_reached=is_reached)
 
 
 def _foreign(registry: Manifest, desired: Sequence[Manifest], seen: Seen) -> str:
@@ -109,8 +118,11 @@ def _questions(registry: Manifest, seen: Seen) -> tuple[Question, ...]:
         meta = claim["metadata"]
         asked.append(EventsOf("PersistentVolumeClaim", meta["name"], meta.get("uid", "")))
     for pod in seen.all("Pod"):
+        meta = pod["metadata"]
+        # One that records a version is that version's to ask about.
+        if LABEL_MODEL_VERSION in (meta.get("labels") or {}):
+            continue
         if pod.get("status", {}).get("phase") == "Pending":
-            meta = pod["metadata"]
             asked.append(EventsOf("Pod", meta["name"], meta.get("uid", "")))
     return tuple(question for question in asked if question not in seen.answers)
 
@@ -149,7 +161,7 @@ def _status(
     registry: Manifest,
     seen: Seen,
     verdict: tuple[str, str, str, bool],
-    reached: Reached,
+    azure: tuple[Reached, Deletion],
     now: datetime,
 ) -> dict[str, Any]:
     """Return the whole status; `loginSecret` and `lastVersions` are what the cluster forgets."""
@@ -160,7 +172,8 @@ def _status(
         conditions.append(condition("Reconciling", True, reason, message))
     if stalled:
         conditions.append(condition("Stalled", True, reason, message))
-    conditions += [dict(one) for one in reached.conditions]
+    reached, deletion = azure
+    conditions += [dict(one) for part in azure for one in part.conditions]
     status: dict[str, Any] = {
         "observedGeneration": meta["generation"],
         "url": objects.reader_url(meta["name"]),
@@ -171,6 +184,8 @@ def _status(
     }
     if reached.state is not None:
         status["azureML"] = reached.state.to_wire()
+    if deletion.state is not None:
+        status["azureDeletion"] = deletion.state.to_wire()
     name = objects.login_secret_name(meta["name"])
     if old.get("loginSecret") == name or seen.get("Secret", name) is not None:
         status["loginSecret"] = name
