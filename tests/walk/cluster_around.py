@@ -54,13 +54,14 @@ class Around(Controllers):
         """Of each Job of a user's step: its run's uid, the step, and those that had ended."""
         self.disturbed: set[str] = set()
         """Uids of runs whose Jobs were ended otherwise than by their script."""
-        self._waiting: set[asyncio.Task[Any]] = set()
+        self._waiting: dict[asyncio.Task[Any], Callable[[], bool]] = {}
+        """What each task waits for that acts only when somebody has."""
         self._verdicts: dict[str, Ending | None] = {}
         self._ended: dict[tuple[str, str], int] = {}
 
     def is_idle(self) -> bool:
         """Return whether nothing is under way but what waits for somebody."""
-        return not (self._tasks - self._waiting)
+        return all(one in self._waiting and not self._waiting[one]() for one in self._tasks)
 
     def end_live(self, run: str, ending: Ending | None) -> None:
         """Let the running Jobs of the run end so; None: by the deletion of their Pods."""
@@ -156,10 +157,10 @@ class Around(Controllers):
     async def _until(self, holds: Callable[[], bool]) -> None:
         task = asyncio.current_task()
         assert task is not None
-        while not holds():
-            self._waiting.add(task)
+        self._waiting[task] = holds
+        while not holds():  # noqa: ASYNC110 - what a walk waits for has no event of its own
             await asyncio.sleep(_TICK)
-        self._waiting.discard(task)
+        del self._waiting[task]
 
 
 def script() -> Script:

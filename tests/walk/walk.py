@@ -80,18 +80,20 @@ class Stage:
         while time.monotonic() < give_up:
             await asyncio.sleep(_TICK)
             self._check()
-            quiet = self.recorder.quiet_for()
-            idle = self.life.is_idle() and self.scene.around.is_idle()
-            if idle and (quiet > _STUCK or (quiet > _QUIET and self._is_settled())):
-                if not await self.theatre.mirror.is_current(self.scene.namespace):
-                    continue
-                if self.recorder.quiet_for() > _QUIET:
-                    break
+            # On a busy machine the watches may be silent because they are late.
+            current = self.theatre.mirror.is_current
+            if self._is_at_rest() and await current(self.scene.namespace) and self._is_at_rest():
+                break
         else:
             raise FoundWrongError("it does not come to rest")
         wrong = list(faults(self.scene))
         if wrong:
             raise FoundWrongError("; ".join(wrong[:4]))
+
+    def _is_at_rest(self) -> bool:
+        quiet = self.recorder.quiet_for()
+        idle = self.life.is_idle() and self.scene.around.is_idle()
+        return idle and (quiet > _STUCK or (quiet > _QUIET and self._is_settled()))
 
     def _is_settled(self) -> bool:
         runs = self.scene.mirror.all(self.scene.namespace, "TrainingRun")
