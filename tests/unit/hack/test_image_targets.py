@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 from cluster.paths import REPOSITORY
 from images.cli import ON_REQUEST, TARGETS, to_load
 from images.dockerfile import defaults, needed, stages
@@ -27,3 +29,24 @@ def test_the_two_flavours_of_the_trainer_differ_in_their_tensorflow_alone() -> N
     names = {stage.name for stage in needed("trainer-gpu", all_stages)}
     assert "trainer-tensorflow-gpu" in names
     assert "trainer-tensorflow" not in names
+
+
+def test_tensorflow_is_in_no_image_that_does_not_say_so() -> None:
+    text = (REPOSITORY / "Dockerfile").read_text()
+    all_stages = stages(text, defaults(text))
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    heavy = {
+        name
+        for name, packages in extras["optional-dependencies"].items()
+        if any(package.startswith("tensorflow") for package in packages)
+    }
+    with_it = {
+        target
+        for target in (*TARGETS, *ON_REQUEST)
+        for stage in needed(target, all_stages)
+        for instruction in stage.instructions
+        if any(f"/requirements/{name}.txt" in instruction for name in heavy)
+    }
+
+    assert heavy == {"tensorflow", "tensorflow-gpu", "scorer-tensorflow"}
+    assert with_it == {"trainer", "trainer-gpu", "scorer-tensorflow"}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import subprocess
+import threading
 
-from comal_scorer.limits.admission import queue_length
+import pytest
+
+from comal_scorer.limits.admission import Admission, queue_length
 from unit.scorer.conftest import Start
 from unit.scorer.model_folders import diabetes
 from unit.scorer.scorer_process import ScorerProcess
@@ -72,6 +76,7 @@ def test_each_request_writes_one_line(start: Start) -> None:
     assert (first["requestId"], first["status"], first["traceparent"]) == ("first", 200, trace)
     assert (first["model"], first["modelVersion"], first["revision"]) == ("model", "3", "7c9f")
     assert first["ms"] > 0
+    assert first["predictions"] == 1
     assert (second["requestId"], second["status"]) == ("second", 400)
     assert second["error"] == "body-not-json"
     assert "traceparent" not in second
@@ -86,6 +91,20 @@ def test_the_request_log_can_be_switched_off(start: Start) -> None:
 
     assert scorer.exit_code() == 0
     assert scorer.log_lines() == []
+
+
+@pytest.mark.parametrize(
+    ("inline", "light", "here"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_only_quick_work_of_a_quick_model_holds_the_event_loop(
+    inline: bool, light: bool, here: bool
+) -> None:
+    admission = Admission(inline=inline, threads=1, most=2, moved=lambda _: None)
+
+    async def ask() -> int:
+        return await admission.run(lambda _: threading.get_ident(), None, light=light)
+
+    assert (asyncio.run(ask()) == threading.get_ident()) is here
 
 
 def test_the_queue_holds_two_seconds_of_work() -> None:

@@ -254,6 +254,12 @@ def test_a_version_is_owned_by_nobody() -> None:
     assert version["spec"]["lineage"]["run"]["uid"] == "uid-of-diabetes"
 
 
+def test_a_version_tells_how_far_the_converted_model_is_from_the_original() -> None:
+    world = done()
+    version = world.objects["ModelVersion", "diabetes-v1"]
+    assert version["spec"]["parity"] == {"maxDifference": "1e-05", "samples": 20}
+
+
 def test_a_spoofed_pod_is_not_believed() -> None:
     world = reported("train", "")
     world.settle()
