@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -34,6 +36,7 @@ from comal_trainer.contract.azure import (
     Workspace,
     record_arguments,
 )
+from comal_trainer.files import open_plain
 from comal_trainer.registry import Repository, bytes_content
 from fake_azure import entra
 from fake_azure.bed import CLIENT_ID, CLIENT_SECRET, SUBSCRIPTION, Bed, azure_bed
@@ -139,9 +142,10 @@ def _pushed(repository: Repository, model: Path) -> str:
     """Push the folder as what a register Job pushes; return its digest."""
     layers = []
     for path in sorted(model.iterdir()):
-        content = path.read_bytes()
-        blob = blob_of(content)
-        repository.push_blob(blob, bytes_content(content))
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        blob = Blob(f"sha256:{digest}", path.stat().st_size)
+        repository.push_blob(blob, partial(open_plain, path))
         layers.append(
             {**_descriptor(FILE_MEDIA_TYPE, blob), "annotations": {TITLE_ANNOTATION: path.name}}
         )
@@ -174,6 +178,7 @@ def _compared(bench: Bench, sizes: Sequence[int], rounds: int) -> list[tuple[str
         for name, way in ways.items():
             pairs = [way(megabytes, number) for number in range(rounds)]
             ours, theirs = (middle([pair[side] for pair in pairs]) for side in (0, 1))
+            print(f"{name} {megabytes} MB: {ours}, {theirs}", flush=True)
             found.append((name, megabytes, ours, theirs))
     return found
 
