@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -83,7 +84,54 @@ def test_data_on_a_claim_is_copied_and_a_missing_server_heals(kubectl: Kubectl, 
     assert [one["digest"] for one in run["status"]["data"]] == [f"sha256:{DIGEST}"] * 2
 
 
-def test_a_version_is_found_by_its_build(kubectl: Kubectl, web: str) -> None:
+SIGNED = {"data": "model/data.txt", "model": "model/model.joblib"}
+# What a person would look at in the workspace: the signatures by hand, and whether a plot opens.
+LOOK = """
+import hashlib, hmac, json
+from PIL import Image
+def signed(path):
+    content = open(path, "rb").read()
+    return {
+        "path": path,
+        "hmacSha256": hmac.new(b"kf_pipeline", content, hashlib.sha256).hexdigest().upper(),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+plot = Image.open("artefacts/predictions.png")
+plot.load()
+found = {of: signed(path) for of, path in %r.items()}
+print(json.dumps({"signatures": found, "plot": plot.size}))
+"""
+
+
+def looked_at(kubectl: Kubectl, image: str, run: str) -> Any:
+    """Return what a Pod of a person's own finds in the workspace of a run that has ended."""
+    mine = ("-l", f"comal.dev/training-run={run}")
+    [claim] = [one["metadata"]["name"] for one in kubectl.items("persistentvolumeclaims", *mine)]
+    container = {
+        "name": "looker",
+        "image": image,
+        "command": ["python", "-c", LOOK % SIGNED],
+        "workingDir": "/workspace",
+        "securityContext": RESTRICTED,
+        "volumeMounts": [{"name": "workspace", "mountPath": "/workspace", "readOnly": True}],
+    }
+    volume = {"name": "workspace", "persistentVolumeClaim": {"claimName": claim}}
+    spec = {
+        "automountServiceAccountToken": False,
+        "restartPolicy": "Never",
+        "securityContext": {"fsGroup": 65532},
+        "containers": [container],
+        "volumes": [volume],
+    }
+    kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "looker"}, "spec": spec})
+    over = "--for=jsonpath={.status.phase}=Succeeded"
+    kubectl.run("wait", over, "pod/looker", "--timeout=120s", timeout=150)
+    return json.loads(kubectl.run("logs", "looker"))
+
+
+def test_a_version_is_found_by_its_build(
+    kubectl: Kubectl, web: str, images: dict[str, str]
+) -> None:
     for name, build in (("one", "20261121.2"), ("two", "20261121.3")):
         kubectl.apply(
             a_run(
@@ -92,7 +140,7 @@ def test_a_version_is_found_by_its_build(kubectl: Kubectl, web: str) -> None:
                 a_step("evaluate", role="Evaluate", args=["diabetes", "evaluate"]),
                 data=[{"name": "train", "uri": f"{web}/train.csv"}],
                 source={"revision": "4be1c0d", "buildId": build},
-                register={"model": "diabetes"},
+                register={"model": "diabetes", "sign": SIGNED},
             )
         )
     for name in ("one", "two"):
@@ -104,3 +152,7 @@ def test_a_version_is_found_by_its_build(kubectl: Kubectl, web: str) -> None:
     assert lineage["data"][0]["digest"] == f"sha256:{DIGEST}"
     assert lineage["source"]["buildId"] == "20261121.3"
     assert {image["step"] for image in lineage["images"]} == {"train", "evaluate"}
+    # Seed row T18, and a plot that opens.
+    seen = looked_at(kubectl, images["trainer"], "two")
+    assert found["spec"]["signatures"] == seen["signatures"]
+    assert min(seen["plot"]) > 100
