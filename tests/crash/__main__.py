@@ -26,6 +26,7 @@ from apiserver.server import api_server
 from crash.campaign import Verdict, carry_out, choose, references, show
 from crash.cluster import Cluster, Mirror
 from crash.evidence import Evidence
+from crash.judging import JUDGING
 from crash.life import When
 from crash.meeting import MEETING
 from crash.mutants import MUTANTS, Mutant
@@ -35,10 +36,11 @@ from crash.running import RUNNING
 from crash.scaling import SCALING
 from crash.scenario import Scenario
 from crash.serving import SERVING
+from crash.sharing import SHARING
 from crash.table import name_of, print_divergences, print_kills, say
 from crash.training import TRAINING
 
-SCENARIOS = (*TRAINING, *RUNNING, *MEETING, *SERVING, *SCALING)
+SCENARIOS = (*TRAINING, *RUNNING, *MEETING, *SERVING, *SCALING, *SHARING, *JUDGING)
 
 # The table needs so many columns, also in a log.
 console = Console(width=None if sys.stdout.isatty() else 110)

@@ -23,6 +23,7 @@ from comal_operator.core.plan import (
 )
 from comal_operator.core.registry.numbers import next_number
 from comal_operator.core.serving.autoscaling import is_handed_over
+from comal_operator.core.serving.checks import round_key
 from comal_operator.core.serving.memory import Memory
 from comal_operator.core.serving.retirement import is_left
 from comal_operator.core.serving.rollout import advance, drained
@@ -89,6 +90,10 @@ async def _create_by_generate_name(gateway: Gateway, manifest: Manifest) -> Mani
 
 def _random_name(run: Manifest, part: str) -> str:
     return f"{run['metadata']['name']}-{part}-{random.randrange(16**8):08x}"
+
+
+def _random_round(*_: Any) -> str:
+    return f"{random.randrange(16**8):08x}"
 
 
 def _metadata_without_owner(
@@ -235,6 +240,12 @@ MUTANTS = (
         quick=True,
         plant=replaced_function(advance, _advance_unasked),
         scenarios=("routers are slow",),
+    ),
+    Mutant(
+        name="a check's rounds have random names",
+        quick=True,
+        plant=replaced_function(round_key, _random_round),
+        scenarios=("a program at each step",),
     ),
     Mutant(
         name="nobody owns the number of Pods",

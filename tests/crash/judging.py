@@ -1,0 +1,103 @@
+"""Stories of candidates that must show what they can, and of the Pods that they get for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from crash.recorder import Recorder
+from crash.scenario import Move, Scenario, Stage
+from crash.serving import NAME, Do, deploys, is_ready, serves, status_of, versions, wants
+from crash.standin.jobs import Script
+
+_COPIES = ({"shadow": "20", "for": "3s"}, {"percent": "50", "for": "3s"})
+_PROGRAM = {"image": "example.com/evaluate:1", "run": "EachStep"}
+_CHECK = {"name": "holdout", "job": _PROGRAM}
+
+
+_SMOKE = [{"percent": "0", "smoke": {}}, {"percent": "50", "for": "3s"}]
+_PODS = 4
+
+
+def _rolls_out(**rollout: Any) -> Do:
+    return lambda stage: stage.change("ModelDeployment", NAME, {"rollout": rollout})
+
+
+async def _grows(stage: Stage) -> None:
+    spec = {"replicas": _PODS, "rollout": {"capacity": "Conserve"}}
+    await stage.change("ModelDeployment", NAME, spec)
+
+
+def _has_grown(stage: Stage) -> bool:
+    revision = (status_of(stage).get("stable") or {}).get("revision")
+    deployment = stage.get("Deployment", f"{NAME}-{revision}") or {"spec": {}}
+    return is_ready(1)(stage) and deployment["spec"].get("replicas") == _PODS
+
+
+def _asked_once(stage: Stage, recorder: Recorder) -> str:
+    """Judge a rollout: at each share its program ran once; their Jobs' names hold moments."""
+    del recorder
+    asked = Counter(
+        variable["value"]
+        for job in stage.all("Job")
+        for variable in job["spec"]["template"]["spec"]["containers"][0]["env"]
+        if variable["name"] == "COMAL_CANDIDATE_PERCENT"
+    )
+    return "" if asked == Counter(["10", "50", "100"]) else f"asked at {dict(asked)}"
+
+
+def _rejected_by_numbers(stage: Stage, recorder: Recorder) -> str:
+    """Judge the end of one that fails: by its numbers, which nobody counts alike twice."""
+    del recorder
+    status = status_of(stage)
+    found = [(one["modelVersion"], one["reason"]) for one in status["rejected"]]
+    shares = [one["percent"] for one in status["traffic"]]
+    right = found == [("diabetes-v2", "ErrorRate")] and shares == ["100"]
+    return "" if right else f"rejected {found}, shares {shares}"
+
+
+JUDGING = (
+    Scenario(
+        name="fails at its first requests",
+        moves=(*versions(1, 2), Move(deploys()), Move(wants("2"), is_ready(1))),
+        goal=lambda stage: bool(status_of(stage).get("rejected")) and serves(1)(stage),
+        script=Script(failing=frozenset({"2"})),
+        judge=_rejected_by_numbers,
+    ),
+    Scenario(
+        name="copies first",
+        moves=(*versions(1, 2), Move(deploys(steps=_COPIES)), Move(wants("2"), is_ready(1))),
+        goal=is_ready(2),
+    ),
+    Scenario(
+        name="a smoke test first",
+        moves=(
+            *versions(1, 2),
+            Move(deploys()),
+            Move(_rolls_out(steps=_SMOKE), is_ready(1)),
+            Move(wants("2")),
+        ),
+        goal=is_ready(2),
+    ),
+    Scenario(
+        name="Pods move with shares",
+        moves=(
+            *versions(1, 2),
+            Move(deploys()),
+            Move(_grows, is_ready(1)),
+            Move(wants("2"), _has_grown),
+        ),
+        goal=is_ready(2),
+    ),
+    Scenario(
+        name="a program at each step",
+        moves=(
+            *versions(1, 2),
+            Move(deploys()),
+            Move(_rolls_out(analysis={"checks": [_CHECK]}), is_ready(1)),
+            Move(wants("2")),
+        ),
+        goal=is_ready(2),
+        judge=_asked_once,
+    ),
+)
