@@ -89,7 +89,7 @@ class Audit:
                 log.warning("audit: %s; the next one will tell", fault)
                 continue
             # Judged first: what we take over ourselves the watch still has to tell.
-            await self._judge(listed.bodies)
+            await self._judge(listed)
             self._take_over(listed)
 
     async def _list(self) -> _Snapshot:
@@ -107,9 +107,15 @@ class Audit:
             bodies.update({ObjectKey.of(body): body for body in listed.items})
         return _Snapshot(bodies, versions)
 
-    async def _judge(self, listed: Mapping[ObjectKey, Manifest]) -> None:
+    async def _judge(self, snapshot: _Snapshot) -> None:
         started = progressed = time.monotonic()
-        heard = {key: self._cache.heard(key) for key in self._known()}
+        listed = snapshot.bodies
+        heard = {
+            key: self._cache.heard(key)
+            for key in self._known()
+            # What was made since is in no list, and no watch will tell of its end.
+            if key in listed or not self._is_younger(key, snapshot)
+        }
         fewest = len(listed) + len(heard) + 1
         while late := [key for key in {*listed, *heard} if self._is_late(key, listed, heard)]:
             now = time.monotonic()
@@ -142,15 +148,18 @@ class Audit:
         before = heard.get(key)
         return before is not None and self._cache.heard(key) == before
 
+    def _is_younger(self, key: ObjectKey, snapshot: _Snapshot) -> bool:
+        here = self._cache.get(key)
+        return here is not None and snapshot.is_younger(here)
+
     def _known(self) -> list[ObjectKey]:
         kinds = (*self._kinds, *child_kinds(self._kinds), *self._nodes)
         return [key for kind in kinds for key in self._cache.keys(kind)]
 
     def _take_over(self, listed: _Snapshot) -> None:
         for key in self._known():
-            here = self._cache.get(key)
             # What was made since is not for us to drop.
-            if key not in listed.bodies and here is not None and not listed.is_younger(here):
+            if key not in listed.bodies and not self._is_younger(key, listed):
                 self._cache.drop(key)
         for body in listed.bodies.values():
             self._cache.put(body)

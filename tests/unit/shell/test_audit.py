@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from comal_operator.shell import audit as module
-from comal_operator.shell.audit import Audit, AuditTimes, BlindWatchError
+from comal_operator.shell.audit import Audit, AuditTimes, BlindWatchError, _Snapshot
 from comal_operator.shell.cache import Cache, ObjectKey
+from comal_operator.shell.kinds import KINDS, child_kinds
 from make import a_run
 
+# The resourceVersion of every list.
+NOW = 100
 LISTED = [a_run(name=f"run-{number}") for number in range(10)]
 
 
@@ -32,6 +35,11 @@ class Watch:
             self.cache.hear(self._left.pop(0))
 
 
+def heard_of(name: str, version: int) -> dict[str, Any]:
+    body = a_run(name=name)
+    return {**body, "metadata": {**body["metadata"], "resourceVersion": str(version)}}
+
+
 def judge(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     # The audit's own clock and pauses alone, not the event loop's.
     monkeypatch.setattr(module, "time", watch)
@@ -41,13 +49,16 @@ def judge(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
         gateway=nothing,
         cache=watch.cache,
         world=nothing,
-        kinds={},
+        kinds=KINDS,
         namespaces=(),
         wake=lambda _: None,
         times=AuditTimes(patience=10.0),
     )
     listed = {ObjectKey.of(body): body for body in LISTED}
-    asyncio.run(one._judge(listed))
+    versions: dict[tuple[str, str | None], int] = {
+        (kind, None): NOW for kind in (*KINDS, *child_kinds(KINDS))
+    }
+    asyncio.run(one._judge(_Snapshot(listed, versions)))
 
 
 def test_a_watch_that_is_behind_is_not_blind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,3 +73,17 @@ def test_a_watch_that_tells_nothing_any_more_is_blind(
 ) -> None:
     with pytest.raises(BlindWatchError, match=f"^{len(LISTED) - deliveries} objects"):
         judge(Watch(deliveries), monkeypatch)
+
+
+def test_what_was_made_since_the_list_is_not_missed_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # While 500 runs were begun at once, there was such a Job in every audit.
+    watch = Watch(len(LISTED))
+    watch.cache.hear(heard_of("young", NOW + 1))
+    judge(watch, monkeypatch)
+
+
+def test_an_end_that_the_watch_does_not_tell_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(len(LISTED))
+    watch.cache.hear(heard_of("gone", NOW - 1))
+    with pytest.raises(BlindWatchError, match=r"^1 objects, such as TrainingRun .*/gone"):
+        judge(watch, monkeypatch)
