@@ -28,6 +28,11 @@ def condition(kind: str, status: bool | None, reason: str, message: str = "") ->
     return {"type": kind, "status": text, "reason": str(reason), "message": message}
 
 
+def as_said(before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a condition of a status as `condition` made it: to say the same again."""
+    return {key: before[key] for key in ("type", "status", "reason", "message")}
+
+
 def merge(
     old: Iterable[Mapping[str, Any]],
     new: Iterable[Mapping[str, Any]],

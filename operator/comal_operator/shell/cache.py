@@ -99,7 +99,3 @@ class Cache:
     def heard(self, key: ObjectKey) -> int | None:
         """Return the newest version that a watch delivered; None if none did since its deletion."""
         return self._heard.get(key)
-
-    def forget_heard(self, key: ObjectKey) -> None:
-        """Stop expecting the watch to tell of this object."""
-        self._heard.pop(key, None)

@@ -61,7 +61,7 @@ def end(world: ServingWorld, code: int = 0, message: str = "", **pod_status: Any
     pod = an_object("Pod", f"{job['metadata']['name']}-x", api="v1")
     pod["metadata"]["labels"] = dict(job["spec"]["template"]["metadata"]["labels"])
     pod["metadata"]["deployment"] = "gone"
-    pod["metadata"]["ownerReferences"] = [{"uid": job["metadata"]["uid"]}]
+    pod["metadata"]["ownerReferences"] = [{"uid": job["metadata"]["uid"], "controller": True}]
     ended = {"exitCode": code, "message": message, **pod_status.pop("ended", {})}
     state = {"name": "check", "state": {"terminated": ended}}
     pod["status"] = {"phase": "Failed" if code else "Succeeded", "containerStatuses": [state]}
@@ -244,7 +244,7 @@ def test_what_keeps_a_program_from_running_is_told_while_it_waits() -> None:
     pod = an_object("Pod", "eval-x", api="v1")
     pod["metadata"]["labels"] = dict(job["spec"]["template"]["metadata"]["labels"])
     pod["metadata"]["deployment"] = "gone"
-    pod["metadata"]["ownerReferences"] = [{"uid": job["metadata"]["uid"]}]
+    pod["metadata"]["ownerReferences"] = [{"uid": job["metadata"]["uid"], "controller": True}]
     waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
     pod["status"] = {"containerStatuses": [{"name": "check", "state": waiting}]}
     world.add(pod)

@@ -39,7 +39,7 @@ def end(world: ServingWorld, *, passed: bool, message: str = "POST /score: HTTP 
     pod = an_object("Pod", f"{job['metadata']['name']}-x", api="v1")
     pod["metadata"]["labels"] = dict(job["spec"]["template"]["metadata"]["labels"])
     pod["metadata"]["deployment"] = "gone"
-    pod["metadata"]["ownerReferences"] = [{"uid": job["metadata"]["uid"]}]
+    pod["metadata"]["ownerReferences"] = [{"uid": job["metadata"]["uid"], "controller": True}]
     ended = {"exitCode": 0, "message": Smoked(passed, message).encode()}
     pod["status"] = {
         "phase": "Succeeded",

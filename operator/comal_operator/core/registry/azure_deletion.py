@@ -13,17 +13,17 @@ from datetime import datetime
 from typing import Any, Final
 
 from comal_operator.api.azure_ml import AzureErrand, AzureML
-from comal_operator.core.conditions import condition, find
-from comal_operator.core.names import LABEL_MODEL_VERSION
+from comal_operator.core.conditions import as_said, condition, find
+from comal_operator.core.names import LABEL_MODEL_VERSION, short_hash
 from comal_operator.core.plan import Manifest, Seen, Settings
 from comal_operator.core.reasons import AzureState
 from comal_operator.core.registry import errand
 from comal_operator.core.registry.azure_job import check_job, workspace_of
 from comal_operator.core.registry.numbers import high_water
+from comal_operator.core.training.pods import is_over
 from comal_trainer.contract.azure import Gone, prune_arguments
 
 DELETED: Final = "RecordsDeleted"
-_OVER: Final = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def delete_records(
     arguments = prune_arguments(workspace, gone)
     wanted = errand.Wanted(
         workspace.id,
-        errand.digest_of(arguments),
+        short_hash(arguments),
         lambda name: check_job(registry, name, workspace, arguments, settings.azure_image),
     )
     old = errand.known(wire, wanted)
@@ -59,8 +59,8 @@ def delete_records(
         old = AzureErrand(id=wanted.id, asked=wanted.asked)
     count = sum(last - first + 1 for runs in gone.models.values() for first, last in runs)
     if old.done:
-        text = f"no record of the {count} deleted versions is left in workspace {workspace.name}"
-        return Deletion(old, (condition(DELETED, True, AzureState.DELETED, text),))
+        done = errand.Errand(old)
+        return Deletion(old, (_said(registry, done, count, workspace.name),))
     if not is_reached or not settings.azure_image:
         text = "the workspace is not reached: see AzureAuthorized and WorkspaceFound"
         return Deletion(old, (condition(DELETED, False, AzureState.WAITING_FOR_WORKSPACE, text),))
@@ -100,8 +100,7 @@ def _still_recording(gone: Gone, seen: Seen) -> str:
     for pod in seen.all("Pod"):
         name = str((pod["metadata"].get("labels") or {}).get(LABEL_MODEL_VERSION, ""))
         model, _, number = name.rpartition("-v")
-        over = (pod.get("status") or {}).get("phase") in _OVER
-        if not over and gone.has(model, number):
+        if not is_over(pod) and gone.has(model, number):
             return name
     return ""
 
@@ -114,6 +113,6 @@ def _said(registry: Manifest, step: errand.Errand, count: int, workspace: str) -
         return condition(DELETED, False, step.told.reason, step.told.message)
     before = find(registry.get("status", {}).get("conditions"), DELETED)
     if step.state.failures and before is not None and before["status"] == "False":
-        return {key: before[key] for key in ("type", "status", "reason", "message")}
+        return as_said(before)
     text = f"of {count} deleted versions, from workspace {workspace}"
     return condition(DELETED, False, AzureState.DELETING, text)

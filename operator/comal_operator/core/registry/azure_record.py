@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from comal_operator.api.azure_ml import AzureErrand
-from comal_operator.core.conditions import condition, find
-from comal_operator.core.names import LABEL_MODEL_REGISTRY, LABEL_MODEL_VERSION
+from comal_operator.core.conditions import as_said, condition, find
+from comal_operator.core.names import LABEL_MODEL_REGISTRY, LABEL_MODEL_VERSION, short_hash
 from comal_operator.core.plan import Create, Manifest, Seen, Settings
 from comal_operator.core.reasons import AzureState
 from comal_operator.core.registry import errand
@@ -162,7 +162,7 @@ def _wanted(
     address = split_location(version["spec"]["location"])
     return errand.Wanted(
         entry.id_in(workspace),
-        errand.digest_of(arguments),
+        short_hash(arguments),
         lambda name: record_job(
             version,
             name,
@@ -225,5 +225,5 @@ def _not_yet(version: Manifest, old: AzureErrand, told: errand.Told) -> Mapping[
     """Return why there is no record; what the last attempt failed of is worth more than waiting."""
     before = find(version.get("status", {}).get("conditions"), MIRRORED)
     if old.failures and before is not None and before["status"] == "False":
-        return {key: before[key] for key in ("type", "status", "reason", "message")}
+        return as_said(before)
     return condition(MIRRORED, False, told.reason, told.message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from comal_operator.core.conditions import condition, find
+from comal_operator.core.conditions import as_said, condition, find
 from comal_operator.core.plan import Manifest, Seen
 from comal_operator.core.reasons import AzureState
 
@@ -29,7 +29,7 @@ def region_condition(registry: Manifest, there: str | None, seen: Seen) -> Mappi
     said = find(registry.get("status", {}).get("conditions"), MISMATCH)
     if there and said is not None and said["status"] != "Unknown":
         # Its Pod is between two nodes.
-        return {key: said[key] for key in ("type", "status", "reason", "message")}
+        return as_said(said)
     missing = f"the nodes have no label {REGION_LABEL}" if there else "Azure named no region"
     return condition(MISMATCH, None, AzureState.REGION_UNKNOWN, missing)
 

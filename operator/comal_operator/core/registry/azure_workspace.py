@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from comal_operator.api.azure_ml import AzureErrand
-from comal_operator.core.conditions import condition, find
+from comal_operator.core.conditions import as_said, condition, find
+from comal_operator.core.names import short_hash
 from comal_operator.core.plan import Manifest, Seen, Settings
 from comal_operator.core.reasons import AzureState
 from comal_operator.core.registry import errand
@@ -59,7 +60,7 @@ def reach(registry: Manifest, seen: Seen, now: datetime, settings: Settings) -> 
     wanted = errand.Wanted(
         workspace.id,
         # A changed spec is looked at anew.
-        errand.digest_of(arguments, registry["metadata"]["generation"]),
+        short_hash(arguments, registry["metadata"]["generation"]),
         lambda name: check_job(registry, name, workspace, arguments, settings.azure_image),
     )
     wire = registry.get("status", {}).get("azureML")
@@ -108,11 +109,7 @@ def _both(reason: str, message: str) -> tuple[Mapping[str, Any], ...]:
 def _remembered(registry: Manifest) -> tuple[Mapping[str, Any], ...]:
     old = registry.get("status", {}).get("conditions")
     kept = [find(old, kind) for kind in (AUTHORIZED, FOUND)]
-    return tuple(
-        {key: one[key] for key in ("type", "status", "reason", "message")}
-        for one in kept
-        if one is not None
-    )
+    return tuple(as_said(one) for one in kept if one is not None)
 
 
 def _refused_version(registry: Manifest, seen: Seen) -> Mapping[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from comal_operator.api.azure_ml import AzureErrand
 from comal_operator.core.children import is_ours
@@ -53,11 +53,6 @@ class Errand:
     again: timedelta | None = None
 
 
-def digest_of(*asked: Any) -> str:
-    """Return what tells one question from another."""
-    return short_hash(*asked)
-
-
 def known(wire: Manifest | None, wanted: Wanted) -> AzureErrand:
     """Return what the status remembers, if it is about what is wanted now.
 
@@ -102,7 +97,7 @@ def _pause(state: AzureErrand, now: datetime) -> timedelta | None:
 
 
 def _judged(job: Manifest, old: AzureErrand, seen: Seen, now: datetime) -> Errand:
-    pods = [pod for pod in seen.all("Pod") if _is_of(pod, job)]
+    pods = [pod for pod in seen.all("Pod") if is_ours(pod, job)]
     answer = next((found for pod in pods if (found := _answer(pod)) is not None), None)
     if answer is not None and answer.error is None:
         region = answer.region or None
@@ -138,11 +133,6 @@ def _failed(old: AzureErrand, told: Told, wait: int, now: datetime) -> Errand:
         next_attempt=timestamp(now + again),
     )
     return Errand(state, told, again=again)
-
-
-def _is_of(pod: Manifest, job: Manifest) -> bool:
-    owners = pod["metadata"].get("ownerReferences") or ()
-    return any(one.get("uid") == job["metadata"]["uid"] for one in owners)
 
 
 def _answer(pod: Manifest) -> AzureAnswer | None:

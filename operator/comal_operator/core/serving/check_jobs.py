@@ -80,14 +80,14 @@ def _is_ending(job: Manifest, seen: Seen) -> bool:
     conditions = (job.get("status") or {}).get("conditions")
     if is_true(conditions, "Complete") or is_true(conditions, "Failed"):
         return True
-    ends = [_end_of(pod) for pod in seen.all("Pod") if _is_of(pod, job)]
+    ends = [_end_of(pod) for pod in seen.all("Pod") if is_ours(pod, job)]
     is_last = not job["spec"]["backoffLimit"]
     return any(end is not None and (is_last or not end.get("exitCode")) for end in ends)
 
 
 def _round(check: Check, job: Manifest, seen: Seen) -> Round:
     at = parse_timestamp(job["metadata"]["creationTimestamp"])
-    pods = [pod for pod in seen.all("Pod") if _is_of(pod, job)]
+    pods = [pod for pod in seen.all("Pod") if is_ours(pod, job)]
     for pod in pods:
         told = _told(check, pod)
         if told is not None:
@@ -102,11 +102,6 @@ def _round(check: Check, job: Manifest, seen: Seen) -> Round:
         return Round(ERROR, "could not be evaluated: its Pod was gone before its answer", at)
     problem = problem_of(pods)
     return Round(None, f"{problem.reason}: {problem.message}" if problem else "", at)
-
-
-def _is_of(pod: Manifest, job: Manifest) -> bool:
-    owners = pod["metadata"].get("ownerReferences") or ()
-    return any(one.get("uid") == job["metadata"]["uid"] for one in owners)
 
 
 def _told(check: Check, pod: Manifest) -> tuple[str, str] | None:

@@ -96,8 +96,7 @@ def _name(mdep: Manifest, memory: Memory, smoke: Smoke) -> str:
 
 
 def _told(pod: Manifest, job: Manifest) -> Smoked | None:
-    owners = pod["metadata"].get("ownerReferences") or ()
-    if not any(one.get("uid") == job["metadata"]["uid"] for one in owners):
+    if not is_ours(pod, job):
         return None
     for container in (pod.get("status") or {}).get("containerStatuses") or ():
         ended = (container.get("state") or {}).get("terminated") or {}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from comal_operator.core.children import is_ours
 from comal_operator.core.names import LABEL_STEP
 from comal_operator.core.plan import Manifest, Seen
 from comal_operator.core.training.objects import CONTAINER
@@ -23,8 +24,7 @@ class Ended:
 
 def pods_of(job: Manifest, seen: Seen) -> list[Manifest]:
     """Return the Pods that `job` made, oldest first; a label alone proves nothing."""
-    uid = job["metadata"]["uid"]
-    found = [pod for pod in seen.all("Pod") if _made_by(pod, uid)]
+    found = [pod for pod in seen.all("Pod") if is_ours(pod, job)]
     return sorted(found, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
 
 
@@ -89,8 +89,3 @@ def unschedulable(pod: Manifest) -> str:
 def _container(pod: Manifest) -> Mapping[str, Any]:
     statuses: list[Mapping[str, Any]] = pod.get("status", {}).get("containerStatuses") or []
     return next((status for status in statuses if status.get("name") == CONTAINER), {})
-
-
-def _made_by(pod: Manifest, uid: str) -> bool:
-    owners = pod["metadata"].get("ownerReferences") or ()
-    return any(owner.get("controller") and owner.get("uid") == uid for owner in owners)
