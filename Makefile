@@ -73,8 +73,9 @@ verify: ## lint, types, import contracts, spelling
 	@$(VENV)/codespell operator trainer scorer cli hack tests docs manifests README.md CHANGELOG.md
 
 # Tests start real servers, and time passes for those on two cores that others share: a test that
-# fails is run a second time, and the summary names it ("RERUN") even when it passes then.
-AGAIN := --reruns 1 -raR
+# fails is run again, twice at most, and the summary names it ("RERUN") even when it passes then. A
+# test that needs this is mended: see "RERUN" as a defect that did not stop the others.
+AGAIN := --reruns 2 -raR
 
 .PHONY: unit
 unit: ## what needs no cluster: decisions, trainer, scorer, router
