@@ -21,7 +21,7 @@ _REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _RIGHT = re.compile(
     r"(?P<verb>\w+) (?P<resource>\w+)(\.(?P<group>[^/:]+))?(/(?P<sub>\w+))?(:(?P<name>.+))?"
 )
-_PATIENCE = 30.0
+_PATIENCE = 90.0
 
 
 def install_admission(admin: Client) -> None:

@@ -27,7 +27,7 @@ from comal_operator.core.serving.endpoints import Routing
 from comal_operator.core.serving.envoy import BOOTSTRAP, RouterConfig, router_config
 from comal_operator.core.serving.listeners import Places
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def until(what: str, holds: Callable[[], bool]) -> None:
@@ -120,7 +120,7 @@ class Router:
         return [(zones[host], flag == "healthy") for host, flag in flags.items()]
 
     def _call(self, port: int, path: str, method: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             connection.request(method, path)
             answer = connection.getresponse()

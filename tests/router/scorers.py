@@ -31,10 +31,10 @@ class Scorer:
         return ("127.0.0.1", self.port)
 
     def start(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.listen(), self.loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(self.listen(), self.loop).result(timeout=60)
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self.loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(self._stop(), self.loop).result(timeout=60)
 
     async def listen(self) -> None:
         self._server = await asyncio.start_server(
@@ -90,9 +90,9 @@ def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
     try:
         yield loop
     finally:
-        asyncio.run_coroutine_threadsafe(_end_conversations(), loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(_end_conversations(), loop).result(timeout=60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=10)
+        thread.join(timeout=60)
         loop.close()
 
 

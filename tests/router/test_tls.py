@@ -59,6 +59,6 @@ def test_https_with_renewal_and_no_http(
         assert call(kept) == 200, "who is connected stays so"
         with closing(by_https(router, second)) as fresh:
             assert call(fresh) == 200
-    plain = http.client.HTTPConnection("127.0.0.1", router.places.scoring_port, timeout=10)
+    plain = http.client.HTTPConnection("127.0.0.1", router.places.scoring_port, timeout=60)
     with closing(plain), pytest.raises((http.client.HTTPException, OSError)):
         call(plain)

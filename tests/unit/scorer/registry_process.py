@@ -39,7 +39,7 @@ class RegistryProcess:
         self._wait()
 
     def _wait(self) -> None:
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 60
         while time.monotonic() < limit:
             try:
                 self._send("GET", f"{self.url}/v2/", None)

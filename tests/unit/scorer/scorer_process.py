@@ -17,7 +17,7 @@ from typing import Any
 from comal_scorer import contract
 from unit.scorer.model_folders import Package
 
-_PATIENCE = 30.0
+_PATIENCE = 90.0
 
 
 @dataclass(frozen=True)

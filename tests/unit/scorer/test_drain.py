@@ -38,7 +38,7 @@ def wait_for_in_flight(scorer: ScorerProcess, count: int) -> None:
 
 def test_while_draining_it_answers_but_is_not_ready(start: Start) -> None:
     scorer = start(diabetes()[0], COMAL_DRAIN_SECONDS="2").wait_ready()
-    kept = http.client.HTTPConnection("127.0.0.1", scorer.port, timeout=10)
+    kept = http.client.HTTPConnection("127.0.0.1", scorer.port, timeout=60)
     kept.request("POST", "/score", ROW)
     first = kept.getresponse()
     first.read()
@@ -63,7 +63,7 @@ def test_a_client_that_keeps_asking_loses_nothing(start: Start) -> None:
 
     def ask() -> None:
         """Like a router: reuse the connection, leave when told to close, never start anew then."""
-        connection = http.client.HTTPConnection("127.0.0.1", scorer.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", scorer.port, timeout=60)
         while True:
             connection.request("POST", "/score", ROW)
             answer = connection.getresponse()

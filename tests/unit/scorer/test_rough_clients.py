@@ -30,7 +30,7 @@ def counted(scorer: ScorerProcess, code: int) -> float:
 
 
 def wait_for(scorer: ScorerProcess, code: int, count: float) -> None:
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 60
     while counted(scorer, code) < count and time.monotonic() < limit:
         time.sleep(0.01)
     assert counted(scorer, code) == count

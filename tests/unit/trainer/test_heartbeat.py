@@ -40,7 +40,7 @@ class Replica(ThreadingHTTPServer):
 
     def wait_for(self, count: int) -> None:
         with self.came:
-            assert self.came.wait_for(lambda: len(self.heard) >= count, timeout=30)
+            assert self.came.wait_for(lambda: len(self.heard) >= count, timeout=60)
 
 
 class _Handler(BaseHTTPRequestHandler):
