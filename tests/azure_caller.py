@@ -54,6 +54,7 @@ class Caller:
         # As the kubelet passes them on.
         given = [one.replace("$$(", "$(") for one in arguments]
         given.append(f"--login={self.folder / 'login'}")
+        given.append(f"--authorities={self.folder / 'ca.crt'}")
         if given[0] == RECORD_COMMAND:
             given.append(f"--folder={self.folder / 'model'}")
         return given

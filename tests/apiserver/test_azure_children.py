@@ -43,6 +43,7 @@ def test_every_child_is_taken(admin: Client, namespace: str, kind: str) -> None:
     credential = {"workloadIdentity": {"clientId": GUID}, "secretRef": {"name": "principal"}}
     azure = mirrored(credential={kind: credential[kind]})["spec"]["azureML"]
     registry = a_registry()
+    azure |= {"proxy": {"url": "http://proxy:3128"}, "caBundle": {"configMap": "company"}}
     registry["spec"]["azureML"] = azure
     looked = plan_model_registry(registry, Seen(), now=NOON, settings=_SETTINGS)
     [status] = [dict(one.status) for one in looked.actions if isinstance(one, WriteStatus)]

@@ -73,6 +73,36 @@ WRONG_AZURE = [
         id="17 tags",
     ),
     pytest.param(
+        mirrored(proxy={"url": "proxy.example.org:3128"}),
+        ("spec.azureML.proxy.url", "must be an address such as http://proxy.example.org:3128"),
+        id="a proxy without its scheme",
+    ),
+    pytest.param(
+        mirrored(proxy={"url": "http://me:planted@proxy.example.org:3128"}),
+        ("spec.azureML.proxy.url", "without user and password"),
+        id="a proxy with a password",
+    ),
+    pytest.param(
+        mirrored(proxy={"url": "http://proxy.example.org:65536"}),
+        ("spec.azureML.proxy.url", "must be an address such as"),
+        id="a port that there is not",
+    ),
+    pytest.param(
+        mirrored(proxy={"url": "http://proxy:3128", "noProxy": ["*.example.org"]}),
+        ("spec.azureML.proxy.noProxy", "without * and port"),
+        id="a star where a dot is meant",
+    ),
+    pytest.param(
+        mirrored(caBundle={"configMap": "company", "key": "../root.pem"}),
+        ("spec.azureML.caBundle.key", "must be a key"),
+        id="a bundle by its path",
+    ),
+    pytest.param(
+        mirrored(caBundle={"key": "ca.crt"}),
+        ("spec.azureML.caBundle.configMap", "Required value"),
+        id="a bundle of no ConfigMap",
+    ),
+    pytest.param(
         mirrored(deletionPolicy="Recycle"),
         ("spec.azureML.deletionPolicy", '"Retain"', '"Delete"'),
         id="a policy of deletion that there is not",

@@ -17,6 +17,8 @@ class Authority:
 
     bundle: Path
     """What clients trust: the bed's authority beside the public ones."""
+    alone: Path
+    """The bed's authority only, as a company hands out its own."""
     certificate: Path
     key: Path
 
@@ -31,7 +33,9 @@ def make_authority(folder: Path, names: Sequence[str]) -> Authority:
     """Make an authority in `folder` with one certificate for all `names`."""
     authority = trustme.CA(organization_name="Comal's tests")
     issued = authority.issue_cert(*names)
-    made = Authority(folder / "bundle.pem", folder / "server.pem", folder / "server.key")
+    names_of_files = ("bundle.pem", "authority.pem", "server.pem", "server.key")
+    made = Authority(*(folder / name for name in names_of_files))
+    made.alone.write_bytes(authority.cert_pem.bytes())
     made.bundle.write_bytes(Path(certifi.where()).read_bytes() + authority.cert_pem.bytes())
     made.certificate.write_bytes(b"".join(one.bytes() for one in issued.cert_chain_pems))
     made.key.touch(mode=0o600)

@@ -39,6 +39,7 @@ class Bed:
     envelopes: list[dict[str, Any]] = field(default_factory=list)
     proxy: str = ""
     """Where clients' `HTTPS_PROXY` points."""
+    door: Proxy = field(init=False)
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables that lead the SDKs here; product code knows nothing of them."""
@@ -57,8 +58,13 @@ class Bed:
 
 
 @contextmanager
-def azure_bed(*, registry_token_lifetime: float = 3600.0) -> Iterator[Bed]:
-    """Run the bed with one workspace, one client and one registry; yield it."""
+def azure_bed(
+    *, registry_token_lifetime: float = 3600.0, address: str = "127.0.0.1"
+) -> Iterator[Bed]:
+    """Run the bed with one workspace, one client and one registry; yield it.
+
+    Only the proxy is at `address`: it is the one way in.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="comal-azure-")))
         hosts = (
@@ -86,20 +92,20 @@ def azure_bed(*, registry_token_lifetime: float = 3600.0) -> Iterator[Bed]:
             ),
             insights.HOST: insights.application(bed.envelopes),
         }
-        bed.proxy = stack.enter_context(_served(bed, apps, {storage.HOST: blob_port}))
+        bed.proxy = stack.enter_context(_served(bed, apps, {storage.HOST: blob_port}, address))
         _make_container(bed)
         yield bed
 
 
 @contextmanager
 def _served(
-    bed: Bed, apps: Mapping[str, web.Application], others: Mapping[str, int]
+    bed: Bed, apps: Mapping[str, web.Application], others: Mapping[str, int], address: str
 ) -> Iterator[str]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
-    async def start() -> tuple[list[web.AppRunner], Proxy, int]:
+    async def start() -> tuple[list[web.AppRunner], int]:
         ports, runners = dict(others), []
         for host, app in apps.items():
             app.middlewares.append(journalled(bed.journal))
@@ -109,19 +115,19 @@ def _served(
             await site.start()
             ports[host] = runner.addresses[0][1]
             runners.append(runner)
-        proxy = Proxy(ports, bed.journal)
-        return runners, proxy, await proxy.start("127.0.0.1")
+        bed.door = Proxy(ports, bed.journal)
+        return runners, await bed.door.start(address)
 
-    async def stop(runners: list[web.AppRunner], proxy: Proxy) -> None:
-        await proxy.stop()
+    async def stop(runners: list[web.AppRunner]) -> None:
+        await bed.door.stop()
         for runner in runners:
             await runner.cleanup()
 
-    runners, proxy, port = asyncio.run_coroutine_threadsafe(start(), loop).result(30)
+    runners, port = asyncio.run_coroutine_threadsafe(start(), loop).result(30)
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{address}:{port}"
     finally:
-        asyncio.run_coroutine_threadsafe(stop(runners, proxy), loop).result(30)
+        asyncio.run_coroutine_threadsafe(stop(runners), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
 

@@ -17,6 +17,8 @@ class Proxy:
         self._ports = dict(ports)
         self._journal = journal
         self._server: asyncio.Server | None = None
+        self.is_shut = False
+        """Whether it wants to know who asks, as some do."""
 
     async def start(self, address: str) -> int:
         """Listen at a free port of `address`, and return it."""
@@ -35,7 +37,10 @@ class Proxy:
             method, target, *_ = head.decode().split(" ")
             host, _, port = target.rpartition(":")
             here = next((p for name, p in self._ports.items() if fnmatch(host, name)), None)
-            if method != "CONNECT" or port != "443" or here is None:
+            if self.is_shut:
+                writer.write(b"HTTP/1.1 407 Who are you\r\ncontent-length: 0\r\n\r\n")
+                await writer.drain()
+            elif method != "CONNECT" or port != "443" or here is None:
                 self._journal.refused.append(target)
                 writer.write(b"HTTP/1.1 502 Not on the list\r\ncontent-length: 0\r\n\r\n")
                 await writer.drain()

@@ -64,6 +64,7 @@ def declare(commands: Commands) -> None:
     for asked in (azure_check, record, prune):
         asked.add_argument("--target", type=azure.read_workspace, required=True)
         asked.add_argument("--login", type=Path, default=Path(azure.LOGIN_DIR))
+        asked.add_argument("--authorities", type=Path, default=Path(azure.CA_FILE))
     child = commands.add("convert-model", "the child process of convert", _convert_model)
     child.add_argument("folder", type=Path)
     child.add_argument("outcome", type=Path)
@@ -159,17 +160,15 @@ def _azure_check(flags: Flags) -> None:
     from comal_trainer.azure_ml.record import Place, check  # noqa: PLC0415
     from comal_trainer.termination import report  # noqa: PLC0415
 
-    given, environment = flags.given, flags.settings.environment
-    report(check(Place(given.target, given.login, environment)), environment)
+    report(check(Place.of(flags)), flags.settings.environment)
 
 
 def _azure_record(flags: Flags) -> None:
     from comal_trainer.azure_ml.record import Place, record  # noqa: PLC0415
     from comal_trainer.termination import report  # noqa: PLC0415
 
-    given, environment = flags.given, flags.settings.environment
-    place = Place(given.target, given.login, environment)
-    report(record(place, given.entry, given.folder), environment)
+    given = flags.given
+    report(record(Place.of(flags), given.entry, given.folder), flags.settings.environment)
 
 
 def _azure_prune(flags: Flags) -> None:
@@ -177,8 +176,7 @@ def _azure_prune(flags: Flags) -> None:
     from comal_trainer.azure_ml.record import Place  # noqa: PLC0415
     from comal_trainer.termination import report  # noqa: PLC0415
 
-    given, environment = flags.given, flags.settings.environment
-    report(prune(Place(given.target, given.login, environment), given.gone), environment)
+    report(prune(Place.of(flags), flags.given.gone), flags.settings.environment)
 
 
 def _suggest(flags: Flags) -> None:

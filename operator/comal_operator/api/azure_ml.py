@@ -38,6 +38,37 @@ WorkspaceName = Annotated[
         ),
     ),
 ]
+ProxyUrl = Annotated[
+    str,
+    Field(
+        pattern=r"^https?://([A-Za-z0-9][-.A-Za-z0-9]*|\[[0-9a-fA-F:.]+\])"
+        r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
+        r"/?$",
+        max_length=512,
+        json_schema_extra=remedy(
+            "must be an address such as http://proxy.example.org:3128, without user and password"
+        ),
+    ),
+]
+DirectHost = Annotated[
+    str,
+    Field(
+        pattern=r"^\.?[A-Za-z0-9][-.A-Za-z0-9]*$",
+        max_length=253,
+        json_schema_extra=remedy(
+            "must be a host, or a domain such as .blob.core.windows.net, without * and port"
+        ),
+    ),
+]
+FileKey = Annotated[
+    str,
+    Field(
+        pattern=r"^[-._A-Za-z0-9]+$",
+        min_length=1,
+        max_length=253,
+        json_schema_extra=remedy("must be a key: letters, digits, - _ and ."),
+    ),
+]
 TagValue = Annotated[str, Field(max_length=256)]
 
 
@@ -78,6 +109,26 @@ class AzureCredential(ApiType):
     """
 
 
+class Proxy(ApiType):
+    """The way out of a network that lets nothing out by itself."""
+
+    url: ProxyUrl
+    """Its address. A user and password cannot be given: it must know callers by another way."""
+    no_proxy: Annotated[list[DirectHost], Field(max_length=32)] = Field(default_factory=list)
+    """Hosts that are called directly, such as private endpoints of the workspace's storage. What is
+    in the cluster is always called directly.
+    """
+
+
+class CaBundle(ApiType):
+    """Certificates in a ConfigMap of this namespace."""
+
+    config_map: ForeignName
+    """The ConfigMap."""
+    key: FileKey = "ca.crt"
+    """Its key, with one or more certificates in PEM. They are trusted beside the public ones."""
+
+
 class AzureML(ApiType):
     """The workspace in which every version of this registry is recorded, with its bytes."""
 
@@ -93,6 +144,10 @@ class AzureML(ApiType):
     """
     credential: AzureCredential
     """As whom Azure is called."""
+    proxy: Proxy | None = None
+    """By which Azure is called, and the login too; directly when left out."""
+    ca_bundle: CaBundle | None = None
+    """A company's own authorities, where its proxy opens what it lets through."""
     deletion_policy: Literal["Retain", "Delete"] = "Retain"
     """What becomes of the record of a ModelVersion that is deleted. Delete removes only what this
     registry recorded; records outlive the registry itself in any case.

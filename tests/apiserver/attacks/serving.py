@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apiserver.attacks.attack import (
     CLAIMS,
     DEPLOYMENTS,
@@ -28,6 +30,7 @@ _IMAGE = patch("modeldeployments", "diabetes", {"spec": {"image": "example.com/s
 
 _ACCOUNTS = "create serviceaccounts"
 _PRINCIPAL = "get secrets:principal"
+_COMPANY = "get configmaps:company"
 
 
 def _without(rights: tuple[str, ...], right: str) -> tuple[str, ...]:
@@ -54,15 +57,16 @@ def _storing(what: str, right: str) -> Attack:
     )
 
 
-def _mirrored() -> Manifest:
+def _mirrored(**azure: Any) -> Manifest:
     body = a_registry()
-    azure = {
+    said = {
         "subscriptionId": "33333333-3333-3333-3333-333333333333",
         "resourceGroup": "ml-group",
         "workspace": "ml",
         "credential": {"secretRef": {"name": "principal"}},
+        **azure,
     }
-    return {**body, "spec": {**body["spec"], "azureML": azure}}
+    return {**body, "spec": {**body["spec"], "azureML": said}}
 
 
 def _changing(title: str, request: Request) -> Attack:
@@ -257,6 +261,13 @@ REGISTRIES = (
         held=(*STORE, _ACCOUNTS, JOBS),
         says="may not get secrets/principal in namespace",
         honest_rights=(_PRINCIPAL,),
+    ),
+    Attack(
+        title="a registry that trusts a ConfigMap that its author may not read",
+        request=create("modelregistries", _mirrored(caBundle={"configMap": "company"})),
+        held=(*STORE, _ACCOUNTS, JOBS, _PRINCIPAL),
+        says="may not get configmaps/company in namespace",
+        honest_rights=(_COMPANY,),
     ),
     Attack(
         title="a registry that points at the attacker's own",

@@ -32,6 +32,7 @@ JUDGED = {
     },
     "modelregistries": {
         "azureML.credential.secretRef": ".name(object.spec.azureML.credential.secretRef.name)",
+        "azureML.caBundle.configMap": ".name(object.spec.azureML.caBundle.configMap)",
     },
     "modelversions": {},
 }

@@ -59,6 +59,74 @@ def test_a_secret_is_mounted_and_may_be_missing() -> None:
     assert "annotations" not in account["metadata"]
 
 
+_WAY_OUT = {
+    "proxy": {"url": "http://proxy.example.org:3128", "noProxy": [".blob.core.windows.net"]},
+    "caBundle": {"configMap": "company", "key": "root.pem"},
+}
+
+
+def _pods_that_call(**azure: object) -> list[Manifest]:
+    """Return the Pods of the look, of the record and of the deletion."""
+    world = a_found_workspace(a_version(2), deletionPolicy="Delete", **azure)
+    world.version()
+    world.registry()
+    return [one["spec"]["template"]["spec"] for one in world.created]
+
+
+def test_what_calls_azure_goes_by_the_proxy_and_trusts_the_company() -> None:
+    pods = _pods_that_call(**_WAY_OUT)
+    asked = {pod["containers"][0]["args"][0] for pod in pods}
+    assert asked == {"azure-check", "azure-record", "azure-prune"}
+    for pod in pods:
+        [container] = pod["containers"]
+        given = {one["name"]: one["value"] for one in container["env"]}
+        assert given["HTTPS_PROXY"] == "http://proxy.example.org:3128"
+        assert given["NO_PROXY"].split(",")[-2:] == [".cluster.local", ".blob.core.windows.net"]
+        assert "/etc/comal/ca" in [one["mountPath"] for one in container["volumeMounts"]]
+        [bundle] = [one["configMap"] for one in pod["volumes"] if "configMap" in one]
+        # A Pod without it would wait without a word: the command says what is missing.
+        assert bundle == {
+            "name": "company",
+            "items": [{"key": "root.pem", "path": "ca.crt"}],
+            "optional": True,
+        }
+        # What fetches the model stays inside.
+        for first in pod.get("initContainers", ()):
+            assert "HTTPS_PROXY" not in {one["name"] for one in first["env"]}
+
+
+def test_without_a_proxy_nothing_is_said_of_one() -> None:
+    for pod in _pods_that_call():
+        assert [one["name"] for one in pod["containers"][0]["env"]] == ["HOME"]
+        assert not [one for one in pod["volumes"] if "configMap" in one]
+
+
+@pytest.mark.parametrize(("azure", "count"), [({}, 0), (_WAY_OUT, 1)])
+def test_a_proxy_may_be_a_pod(azure: dict[str, object], count: int) -> None:
+    world = World(a_mirrored_registry(**azure))
+    world.registry()
+    rules = world.objects[("NetworkPolicy", "comal-registry-default-azure")]["spec"]["egress"]
+    assert sum(rule.get("to") == [{"namespaceSelector": {}}] for rule in rules) == count
+
+
+def test_another_proxy_is_tried_at_once() -> None:
+    world = a_found_workspace(a_version(2))
+    world.version()
+    world.fail("AzureUnavailable")
+    world.version()
+    world.put(
+        {
+            **world.objects[("ModelRegistry", "default")],
+            "spec": a_mirrored_registry(**_WAY_OUT)["spec"],
+        }
+    )
+    world.version()
+    assert len(world.created) == 3
+    assert world.created[-1]["spec"]["template"]["spec"]["containers"][0]["args"][0] == (
+        "azure-record"
+    )
+
+
 def test_a_workspace_that_is_reached_is_asked_for_once() -> None:
     world = a_found_workspace()
     said = world.said("ModelRegistry", "default")
@@ -76,6 +144,8 @@ def test_a_workspace_that_is_reached_is_asked_for_once() -> None:
         ("CredentialMissing", "False", "Unknown"),
         ("WorkspaceNotFound", "True", "False"),
         ("AzureUnavailable", "Unknown", "Unknown"),
+        ("ProxyFailed", "Unknown", "Unknown"),
+        ("CaBundleMissing", "Unknown", "Unknown"),
     ],
 )
 def test_a_workspace_that_is_not_reached_heals_by_itself(

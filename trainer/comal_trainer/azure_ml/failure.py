@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 from azure.core.exceptions import (
     AzureError,
@@ -14,6 +15,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
+from requests.exceptions import ProxyError, RequestException, SSLError
 
 from comal_trainer.contract import MAX_ERROR_CHARACTERS, JobError
 from comal_trainer.contract.azure import AzureAnswer, AzureReason, Workspace
@@ -31,7 +33,9 @@ _LOGIN: Final = {
 _SECRETS: Final = re.compile(
     r"(?i)\b(sig|accountkey|client_secret|client_assertion|password|key)=[^&;\s]+"
 )
-_PASSING: Final = (AzureReason.THROTTLED, AzureReason.UNAVAILABLE)
+_PASSING: Final = (AzureReason.THROTTLED, AzureReason.UNAVAILABLE, AzureReason.PROXY_FAILED)
+# What http.client says of a CONNECT that was not granted.
+_TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d{3})")
 _LONGEST_WAIT: Final = 3600
 
 
@@ -59,6 +63,10 @@ def failure_of(error: BaseException, workspace: Workspace, doing: str) -> AzureF
     """Return what an exception of the SDKs means while we were `doing` something."""
     if isinstance(error, AzureFailure):
         return error
+    # azure-identity calls it a failed login as well.
+    for one in _chain(error):
+        if isinstance(one, RequestException) and (cut := _cut_off(one, workspace, doing)):
+            return cut
     for one in _chain(error):
         code = _LOGIN_CODE.search(str(one)) if isinstance(one, ClientAuthenticationError) else None
         if code is not None:
@@ -78,14 +86,36 @@ def failure_of(error: BaseException, workspace: Workspace, doing: str) -> AzureF
     return AzureFailure(AzureReason.FAILED, f"{doing}: azure-ai-ml ended with {kind}")
 
 
+def _cut_off(error: RequestException, workspace: Workspace, doing: str) -> AzureFailure | None:
+    """Return what kept us from talking with Azure at all, where a person can mend it."""
+    if isinstance(error, ProxyError):
+        proxy = workspace.proxy or "of HTTPS_PROXY"
+        answered = _TUNNEL.search(str(error))
+        if answered:
+            said = f"answered HTTP {answered[1]}: it must let us through, and without a login"
+        else:
+            said = "is not reached: correct azureML.proxy"
+        return AzureFailure(AzureReason.PROXY_FAILED, f"{doing}: the proxy {proxy} {said}")
+    if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        url = error.request.url if error.request is not None else None
+        host = urlsplit(url).hostname if url else "Azure"
+        text = (
+            f"{doing}: who answers for {host} shows a certificate of an authority that is not"
+            " trusted: give its certificate in azureML.caBundle if it is your company's"
+        )
+        return AzureFailure(AzureReason.CERTIFICATE_UNTRUSTED, text)
+    return None
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield the exception and those behind it: azure-ai-ml wraps what the services said."""
+    """Yield the exception and those behind it: the SDKs wrap what was said, each in its way."""
     seen: set[int] = set()
     one: BaseException | None = error
     while one is not None and id(one) not in seen:
         seen.add(id(one))
         yield one
-        one = one.__cause__ or one.__context__
+        inner = one.inner_exception if isinstance(one, AzureError) else None
+        one = one.__cause__ or one.__context__ or inner
 
 
 def _login(code: str, workspace: Workspace) -> AzureFailure:

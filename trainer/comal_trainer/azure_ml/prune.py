@@ -36,7 +36,7 @@ def prune(place: Place, gone: Gone) -> AzureAnswer:
                     _delete(place, plain, Entry(model=model, version=version))
         return AzureAnswer(id=place.workspace.id)
 
-    return answered(place.workspace, once)
+    return answered(place, once)
 
 
 def _recorded(place: Place, client: Any, gone: Gone, model: str) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from azure.ai.ml import MLClient
 from azure.ai.ml.constants import AssetTypes
@@ -20,6 +20,7 @@ from azure.ai.ml.entities import Data, Model
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ResourceNotFoundError
 
+from comal_trainer.azure_ml.authorities import trust
 from comal_trainer.azure_ml.failure import AzureFailure, failure_of
 from comal_trainer.azure_ml.login import credential
 from comal_trainer.contract.azure import (
@@ -31,6 +32,7 @@ from comal_trainer.contract.azure import (
     Entry,
     Workspace,
 )
+from comal_trainer.flags import Flags
 
 # Azure's SDKs try again by themselves for minutes; here each try is ours to count.
 PATIENCE: Final[Mapping[str, Any]] = {
@@ -49,7 +51,14 @@ class Place:
 
     workspace: Workspace
     login: Path
+    authorities: Path
     environment: Mapping[str, str]
+
+    @classmethod
+    def of(cls, flags: Flags) -> Self:
+        """Return what a command line says."""
+        given = flags.given
+        return cls(given.target, given.login, given.authorities, flags.settings.environment)
 
     def identity(self) -> TokenCredential:
         """Return the login; raise AzureFailure without one."""
@@ -76,7 +85,7 @@ def check(place: Place) -> AzureAnswer:
         region = find(place.client(), place.workspace)
         return AzureAnswer(id=place.workspace.id, region=region)
 
-    return answered(place.workspace, once)
+    return answered(place, once)
 
 
 def record(place: Place, entry: Entry, folder: Path) -> AzureAnswer:
@@ -97,18 +106,22 @@ def record(place: Place, entry: Entry, folder: Path) -> AzureAnswer:
             _make(client, workspace, entry, folder)
         return AzureAnswer(id=entry.id_in(workspace))
 
-    return answered(workspace, once)
+    return answered(place, once)
 
 
-def answered(workspace: Workspace, once: Callable[[], AzureAnswer]) -> AzureAnswer:
+def answered(place: Place, once: Callable[[], AzureAnswer]) -> AzureAnswer:
     """Return what `once` answers, tried again for seconds; what it raises is an answer too."""
     # Its warnings say what our own sentences say, with addresses.
     logging.getLogger("azure").setLevel(logging.CRITICAL)
+    try:
+        trust(place.workspace, place.authorities, place.environment)
+    except AzureFailure as untrusting:
+        return untrusting.answer
     for number in range(1, _TRIES + 1):
         try:
             return once()
         except Exception as error:  # noqa: BLE001 - azure-ai-ml lets any exception through
-            failure = failure_of(error, workspace, "calling Azure ML")
+            failure = failure_of(error, place.workspace, "calling Azure ML")
         if number == _TRIES or not failure.is_passing or failure.wait > _LONGEST_PAUSE:
             break
         print(f"attempt {number}: {failure.answer.error}; trying again", flush=True)

@@ -16,6 +16,8 @@ PRUNE_COMMAND: Final = "azure-prune"
 # Where the Job finds the Secret's files, and the model that was fetched by its digest.
 LOGIN_DIR: Final = "/var/run/secrets/comal.dev/azure"
 MODEL_DIR: Final = "/comal/model"
+# A company's own authorities, in one file.
+CA_FILE: Final = "/etc/comal/ca/ca.crt"
 # A service principal: its three keys under the names that Azure's SDKs know, or the one JSON that
 # `az ad sp create-for-rbac --sdk-auth` prints.
 TENANT_KEY: Final = "AZURE_TENANT_ID"
@@ -34,6 +36,9 @@ class AzureReason(StrEnum):
 
     CREDENTIAL_MISSING = "CredentialMissing"
     WORKLOAD_IDENTITY_MISSING = "WorkloadIdentityMissing"
+    CA_BUNDLE_MISSING = "CaBundleMissing"
+    PROXY_FAILED = "ProxyFailed"
+    CERTIFICATE_UNTRUSTED = "CertificateUntrusted"
     AUTH_FAILED = "AzureAuthFailed"
     FORBIDDEN = "AzureForbidden"
     WORKSPACE_NOT_FOUND = "WorkspaceNotFound"
@@ -68,6 +73,12 @@ class Workspace:
     """Of the identity that the ServiceAccount stands for; empty: the Secret says who."""
     secret: str = ""
     """Name of that Secret, for messages."""
+    proxy: str = ""
+    """By which it is reached; empty: directly."""
+    no_proxy: str = ""
+    """Hosts that are called directly all the same, with commas between them."""
+    ca_bundle: str = ""
+    """ConfigMap and key of a company's own authorities, for messages; empty: there are none."""
 
     @property
     def id(self) -> str:

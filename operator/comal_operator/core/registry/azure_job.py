@@ -8,16 +8,17 @@ the operator neither holds an identity there nor reads the Secret that is one
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from comal_operator.api.azure_ml import AzureML
 from comal_operator.core.children import child_metadata, container_security, pod_security
 from comal_operator.core.names import LABEL_MODEL_REGISTRY, labels
-from comal_operator.core.network_rules import DNS, OUTSIDE
+from comal_operator.core.network_rules import DNS, IN_CLUSTER, OUTSIDE
 from comal_operator.core.plan import Manifest, Settings
 from comal_operator.core.registry.objects import READER_PORT, registry_labels, service_name
 from comal_scorer import contract as scorer
-from comal_trainer.contract.azure import LOGIN_DIR, MODEL_DIR, Workspace
+from comal_trainer.contract.azure import CA_FILE, LOGIN_DIR, MODEL_DIR, Workspace
 
 COMPONENT: Final = "azure"
 # By these AKS' webhook finds the account and the Pods that shall have a token for Entra.
@@ -25,6 +26,9 @@ _CLIENT_ID: Final = "azure.workload.identity/client-id"
 _USE: Final = "azure.workload.identity/use"
 _LOGIN: Final = "login"
 _MODEL: Final = "model"
+_AUTHORITIES: Final = "authorities"
+_CA_DIR: Final = str(PurePosixPath(CA_FILE).parent)
+_IN_CLUSTER_HOSTS: Final = "localhost,127.0.0.1,.svc,.cluster.local"
 _KEPT_SECONDS: Final = 3600
 _CHECK_SECONDS: Final = 900
 # A large model takes its time to be uploaded.
@@ -44,6 +48,7 @@ def workspace_of(registry: Manifest) -> Workspace | None:
     azure = AzureML.model_validate(said)
     meta = registry["metadata"]
     identity, secret = azure.credential.workload_identity, azure.credential.secret_ref
+    proxy, bundle = azure.proxy, azure.ca_bundle
     return Workspace(
         subscription=azure.subscription_id,
         group=azure.resource_group,
@@ -51,6 +56,9 @@ def workspace_of(registry: Manifest) -> Workspace | None:
         subject=f"system:serviceaccount:{meta['namespace']}:{account_name(meta['name'])}",
         client_id=identity.client_id if identity else "",
         secret=secret.name if secret else "",
+        proxy=proxy.url if proxy else "",
+        no_proxy=",".join(proxy.no_proxy) if proxy else "",
+        ca_bundle=f"{bundle.config_map}/{bundle.key}" if bundle else "",
     )
 
 
@@ -68,12 +76,14 @@ def azure_children(registry: Manifest) -> tuple[Manifest, ...]:
         "metadata": {**metadata, **({"annotations": annotated} if annotated else {})},
         "automountServiceAccountToken": False,
     }
-    return account, _network_policy(registry, metadata)
+    return account, _network_policy(registry, metadata, workspace)
 
 
-def _network_policy(registry: Manifest, metadata: Manifest) -> Manifest:
+def _network_policy(registry: Manifest, metadata: Manifest, workspace: Workspace) -> Manifest:
     store = {"podSelector": {"matchLabels": registry_labels(registry)}}
     reader = {"to": [store], "ports": [{"protocol": "TCP", "port": READER_PORT}]}
+    # The proxy may be a Pod, of which only its Service's port is known.
+    proxy = [IN_CLUSTER] if workspace.proxy else []
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -81,7 +91,7 @@ def _network_policy(registry: Manifest, metadata: Manifest) -> Manifest:
         "spec": {
             "podSelector": {"matchLabels": labels(COMPONENT)},
             "policyTypes": ["Ingress", "Egress"],
-            "egress": [DNS, OUTSIDE, reader],
+            "egress": [DNS, OUTSIDE, reader, *proxy],
         },
     }
 
@@ -132,15 +142,38 @@ def _pod(
         # Optional: the command then says what is missing, where a Pod would hang.
         login = {"secretName": workspace.secret, "optional": True, "defaultMode": 0o440}
         volumes.append({"name": _LOGIN, "secret": login})
+    if workspace.ca_bundle:
+        mounts.append({"name": _AUTHORITIES, "mountPath": _CA_DIR, "readOnly": True})
+        volumes.append(_authorities(workspace.ca_bundle))
+    container = _container(COMPONENT, image, arguments, mounts)
+    container["env"] += _way_out(workspace)
     return {
         "serviceAccountName": account_name(registry),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": "Never",
         "securityContext": pod_security(),
-        "containers": [_container(COMPONENT, image, arguments, mounts)],
+        "containers": [container],
         "volumes": volumes,
     }
+
+
+def _way_out(workspace: Workspace) -> list[dict[str, str]]:
+    if not workspace.proxy:
+        return []
+    direct = ",".join(filter(None, (_IN_CLUSTER_HOSTS, workspace.no_proxy)))
+    return [
+        {"name": "HTTPS_PROXY", "value": workspace.proxy},
+        {"name": "NO_PROXY", "value": direct},
+    ]
+
+
+def _authorities(bundle: str) -> dict[str, Any]:
+    name, _, key = bundle.partition("/")
+    items = [{"key": key, "path": PurePosixPath(CA_FILE).name}]
+    # Optional for the reason that the login is.
+    source = {"name": name, "items": items, "optional": True}
+    return {"name": _AUTHORITIES, "configMap": source}
 
 
 def _container(
