@@ -14,6 +14,7 @@ from typing import Any
 
 import kopf
 
+from comal_operator.handlers.forgetful import Forgetful
 from comal_operator.handlers.kopf_settings import listener_settings
 from comal_operator.handlers.login import log_in_by
 from comal_operator.handlers.watches import watch
@@ -119,6 +120,7 @@ async def _listen(
     await kopf.operator(
         registry=registry,
         settings=listener_settings(children),
+        memories=Forgetful(),
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,

@@ -43,7 +43,8 @@ def listener_settings(children: Iterable[Resource]) -> kopf.OperatorSettings:
     settings.networking.error_backoffs = [0.5, 1, 2, 4, 8] + [10] * 36
     settings.networking.enforce_retry_after = True
     settings.queueing.worker_limit = None  # a limit starves or deadlocks
-    settings.queueing.idle_timeout = 1.0
+    # A worker keeps the last event that it was told of, whole, for as long as it waits for another.
+    settings.queueing.idle_timeout = 0.1
     settings.process.ultimate_exiting_timeout = 30
     settings.persistence.finalizer = "comal.dev/guard"  # never used: a net for mistakes
     settings.persistence.diffbase_storage = NoDiffBase()

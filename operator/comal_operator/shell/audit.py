@@ -38,17 +38,20 @@ class AuditTimes:
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """What the lists showed, and how new each was: one for all namespaces, or one for each."""
+    """What the lists showed, and how new each was: one for all namespaces, or one for each.
 
-    bodies: Mapping[ObjectKey, Manifest]
+    Versions alone, since all bodies at once are what the cache exists to avoid.
+    """
+
+    objects: Mapping[ObjectKey, int]
     versions: Mapping[tuple[str, str | None], int]
 
-    def is_younger(self, body: Manifest) -> bool:
-        """Return whether `body` was written after the list that lacks it."""
-        listed = self.versions.get((body["kind"], None))
+    def is_younger(self, key: ObjectKey, version: int) -> bool:
+        """Return whether this was written after the list that lacks it."""
+        listed = self.versions.get((key.kind, None))
         if listed is None:
-            listed = self.versions[body["kind"], body["metadata"]["namespace"]]
-        return version_of(body) > listed
+            listed = self.versions[key.kind, key.namespace]
+        return version > listed
 
 
 class Audit:
@@ -77,39 +80,47 @@ class Audit:
 
     async def fill(self) -> None:
         """Fill the cache and wake everything; raise ApiFaultError if that cannot be."""
-        self._take_over(await self._list())
+        self._take_over(await self._list(self._cache.put))
 
     async def run(self) -> None:
         """Audit until a watch is found blind, then raise BlindWatchError."""
         while True:
             await asyncio.sleep(self._times.every * random.uniform(0.8, 1.2))  # noqa: S311 - no key
+            news: list[Manifest] = []
             try:
-                listed = await self._list()
+                listed = await self._list(news.append)
             except ApiFaultError as fault:
                 log.warning("audit: %s; the next one will tell", fault)
                 continue
             # Judged first: what we take over ourselves the watch still has to tell.
             await self._judge(listed)
+            for body in news:
+                self._cache.put(body)
             self._take_over(listed)
 
-    async def _list(self) -> _Snapshot:
-        bodies: dict[ObjectKey, Manifest] = {}
+    async def _list(self, tell: Callable[[Manifest], object]) -> _Snapshot:
+        """List everything, and `tell` of each body that is newer than what is here."""
+        objects: dict[ObjectKey, int] = {}
         versions: dict[tuple[str, str | None], int] = {}
-        for namespace in self._namespaces:
-            for kind in (*self._kinds, *child_kinds(self._kinds)):
-                selector = "" if kind in self._kinds else OUR_CHILDREN
-                listed = await self._gateway.list(kind, namespace, labels=selector)
-                versions[kind, namespace] = listed.version
-                bodies.update({ObjectKey.of(body): body for body in listed.items})
-        for kind in self._nodes:
-            listed = await self._gateway.list(kind, None)
-            versions[kind, None] = listed.version
-            bodies.update({ObjectKey.of(body): body for body in listed.items})
-        return _Snapshot(bodies, versions)
+        lists = [
+            (kind, namespace, "" if kind in self._kinds else OUR_CHILDREN)
+            for namespace in self._namespaces
+            for kind in (*self._kinds, *child_kinds(self._kinds))
+        ]
+        for kind, namespace, labels in (*lists, *((kind, None, "") for kind in self._nodes)):
+            async for page in self._gateway.pages(kind, namespace, labels=labels):
+                versions[kind, namespace] = page.version
+                for body in page.items:
+                    key = ObjectKey.of(body)
+                    objects[key] = version_of(body)
+                    here = self._cache.version(key)
+                    if here is None or here < objects[key]:
+                        tell(body)
+        return _Snapshot(objects, versions)
 
     async def _judge(self, snapshot: _Snapshot) -> None:
         started = progressed = time.monotonic()
-        listed = snapshot.bodies
+        listed = snapshot.objects
         heard = {
             key: self._cache.heard(key)
             for key in self._known()
@@ -136,21 +147,22 @@ class Audit:
     def _is_late(
         self,
         key: ObjectKey,
-        listed: Mapping[ObjectKey, Manifest],
+        listed: Mapping[ObjectKey, int],
         heard: Mapping[ObjectKey, int | None],
     ) -> bool:
         if key in listed:
             told = self._cache.heard(key)
             # Gone since the list: the watch told us of its end, or never of its life.
-            gone = told is None and self._cache.get(key) is None and heard.get(key) is not None
-            return not gone and (told or 0) < version_of(listed[key])
+            is_here = self._cache.version(key) is not None
+            gone = told is None and not is_here and heard.get(key) is not None
+            return not gone and (told or 0) < listed[key]
         # In the list no more: the watch should tell of the end, or of a successor.
         before = heard.get(key)
         return before is not None and self._cache.heard(key) == before
 
     def _is_younger(self, key: ObjectKey, snapshot: _Snapshot) -> bool:
-        here = self._cache.get(key)
-        return here is not None and snapshot.is_younger(here)
+        here = self._cache.version(key)
+        return here is not None and snapshot.is_younger(key, here)
 
     def _known(self) -> list[ObjectKey]:
         kinds = (*self._kinds, *child_kinds(self._kinds), *self._nodes)
@@ -159,10 +171,8 @@ class Audit:
     def _take_over(self, listed: _Snapshot) -> None:
         for key in self._known():
             # What was made since is not for us to drop.
-            if key not in listed.bodies and not self._is_younger(key, listed):
+            if key not in listed.objects and not self._is_younger(key, listed):
                 self._cache.drop(key)
-        for body in listed.bodies.values():
-            self._cache.put(body)
         self._world.forget_named()
         for kind in self._kinds:
             for key in self._cache.keys(kind):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple, Protocol
 
 from comal_operator.core.names import FIELD_MANAGER
@@ -59,11 +60,21 @@ class Gateway:
         self, kind: str, namespace: str | None, *, labels: str = "", fields: str = ""
     ) -> Listed:
         """Return the objects as they are now (a quorum read), slim, all pages of them."""
+        found: list[Manifest] = []
+        version = 0
+        async for page in self.pages(kind, namespace, labels=labels, fields=fields):
+            found += page.items
+            version = page.version
+        return Listed(found, version)
+
+    async def pages(
+        self, kind: str, namespace: str | None, *, labels: str = "", fields: str = ""
+    ) -> AsyncIterator[Listed]:
+        """Yield what `list` returns page by page: all of them may be more than fits."""
         resource = RESOURCES[kind]
         query = [("limit", str(_PAGE))]
         query += [("labelSelector", labels)] if labels else []
         query += [("fieldSelector", fields)] if fields else []
-        found: list[Manifest] = []
         token = ""
         while True:
             page = [*query, ("continue", token)] if token else query
@@ -74,13 +85,16 @@ class Gateway:
             except MissingError:
                 if kind not in OPTIONAL:
                     raise
-                return Listed([], 0)
+                yield Listed([], 0)
+                return
             # The API server leaves these two out of a list's items.
             shape = {"apiVersion": resource.api_version, "kind": kind}
-            found += [slim({**shape, **item}) for item in answer["items"]]
             token = answer["metadata"].get("continue") or ""
+            version = int(answer["metadata"]["resourceVersion"])
+            items: list[Manifest] = [slim({**shape, **item}) for item in answer.pop("items")]
+            yield Listed(items, version)
             if not token:
-                return Listed(found, int(answer["metadata"]["resourceVersion"]))
+                return
 
     async def last_log_line(self, namespace: str, pod: str, container: str) -> str:
         """Return the last line of a container's log with its time before it; empty if none."""

@@ -10,9 +10,10 @@ from typing import Any
 from comal_operator.core.names import FIELD_MANAGER, MANAGED_BY
 from comal_operator.core.plan import Manifest, Named, Question, Ref, Relevant, Seen
 from comal_operator.shell.cache import Cache, ObjectKey
+from comal_operator.shell.facts import on_node, owned_by, sharing_a_model
 from comal_operator.shell.gateway import Gateway
 from comal_operator.shell.kinds import Kinds
-from comal_operator.shell.nodes import NODE, node_of, nodes_under
+from comal_operator.shell.nodes import NODE, nodes_under
 
 OUR_CHILDREN = f"{MANAGED_BY}={FIELD_MANAGER}"
 
@@ -71,15 +72,18 @@ class World:
         if obj is None:
             return None
         relevant = self._kinds[key.kind].relevant
-        whole = (*relevant.whole_namespace, *relevant.looked_up(obj))
-        found = [*self._labelled(key, relevant), *self._whole(key.namespace, whole)]
-        found += [node for one in self._nodes(found, relevant) if (node := self._cache.get(one))]
-        for named in _named_keys(obj, relevant):
-            body = self._cache.get(named) or self._named.get(named)
-            if body is None:
-                return None
-            found.append(body)
-        return View(obj, Seen(objects=_by_name(found)))
+        named = _named_keys(obj, relevant)
+        unwatched = {one: self._named[one] for one in named if one in self._named}
+        if any(one not in unwatched and self._cache.version(one) is None for one in named):
+            return None
+        keys = [*self._labelled(key, relevant), *named]
+        for kind in (*relevant.whole_namespace, *relevant.looked_up(obj)):
+            keys += self._cache.all(kind, key.namespace)
+        if relevant.nodes:
+            keys += self._nodes(self._bodies(one for one in keys if one.kind == "Pod"), relevant)
+        there = self._cache.several(keys)
+        older = {(k.kind, k.name): v for k, v in unwatched.items() if (k.kind, k.name) not in there}
+        return View(obj, Seen(objects={**older, **there} if older else there))
 
     async def live(self, key: ObjectKey) -> View | None:
         """Return what the API server shows now; None if the object is gone or going."""
@@ -142,32 +146,35 @@ class World:
         if key.kind in self._kinds:
             yield key
         if key.kind == NODE:
-            for pod in self._cache.everywhere("Pod"):
-                if node_of(pod) == key.name:
-                    yield from self.woken_by(pod)
+            for pod in self._bodies(self._cache.found_by(on_node(key.name))):
+                yield from self.woken_by(pod)
         tags = body["metadata"].get("labels") or {}
         for name, kind in self._kinds.items():
             for named in _named_by(tags, key.kind, kind.relevant):
                 yield ObjectKey(name, key.namespace, named)
             if key.kind in kind.relevant.whole_namespace:
-                for owner in self._cache.all(name, key.namespace):
-                    if _share_a_model(body, owner):
-                        yield ObjectKey.of(owner)
+                yield from self._about_the_same(body, name)
 
-    def _labelled(self, key: ObjectKey, relevant: Relevant) -> Iterator[Manifest]:
-        for kind in relevant.by_label:
-            for body in self._cache.all(kind, key.namespace):
-                if (body["metadata"].get("labels") or {}).get(relevant.label) == key.name:
-                    yield body
+    def _about_the_same(self, body: Manifest, kind: str) -> Iterator[ObjectKey]:
+        """Yield the objects of a kind but those that are about models, and not about `body`'s."""
+        facts = sharing_a_model(body)
+        if facts is None:
+            yield from self._cache.all(kind, body["metadata"]["namespace"])
+            return
+        for fact in facts:
+            yield from (key for key in self._cache.found_by(fact) if key.kind == kind)
+
+    def _bodies(self, keys: Iterable[ObjectKey]) -> Iterator[Manifest]:
+        return (body for key in keys if (body := self._cache.get(key)) is not None)
+
+    def _labelled(self, key: ObjectKey, relevant: Relevant) -> list[ObjectKey]:
+        theirs = self._cache.found_by(owned_by(relevant.label, key.namespace, key.name))
+        return [one for one in theirs if one.kind in relevant.by_label]
 
     def _nodes(self, bodies: Iterable[Manifest], relevant: Relevant) -> list[ObjectKey]:
         wanted = relevant.nodes and self._watch_nodes
         names = nodes_under(bodies) if wanted else set()
         return [ObjectKey(NODE, "", name) for name in sorted(names)]
-
-    def _whole(self, namespace: str, kinds: Iterable[str]) -> Iterator[Manifest]:
-        for kind in kinds:
-            yield from self._cache.all(kind, namespace)
 
 
 def _named_by(tags: Mapping[str, str], kind: str, relevant: Relevant) -> Iterator[str]:
@@ -183,20 +190,3 @@ def _named_keys(obj: Manifest, relevant: Relevant) -> list[ObjectKey]:
 
 def _by_name(bodies: Iterable[Manifest]) -> dict[tuple[str, str], Manifest]:
     return {(body["kind"], body["metadata"]["name"]): body for body in bodies}
-
-
-def _share_a_model(one: Manifest, other: Manifest) -> bool:
-    """Return False only if both are about models, and not about the same."""
-    mine, theirs = _models_of(one), _models_of(other)
-    return not mine or not theirs or bool(mine & theirs)
-
-
-def _models_of(body: Manifest) -> set[str]:
-    spec = body.get("spec") or {}
-    named = [spec.get("register") if body["kind"] == "TrainingRun" else spec.get("model")]
-    named += [one.get("model") for one in spec.get("variants") or ()]
-    names = [
-        one if isinstance(one, str) else (one or {}).get("model") or (one or {}).get("name")
-        for one in named
-    ]
-    return {str(name) for name in names if name}

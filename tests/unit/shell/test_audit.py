@@ -9,7 +9,7 @@ import pytest
 
 from comal_operator.shell import audit as module
 from comal_operator.shell.audit import Audit, AuditTimes, BlindWatchError, _Snapshot
-from comal_operator.shell.cache import Cache, ObjectKey
+from comal_operator.shell.cache import Cache, ObjectKey, version_of
 from comal_operator.shell.kinds import KINDS, child_kinds
 from make import a_run
 
@@ -54,7 +54,7 @@ def judge(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
         wake=lambda _: None,
         times=AuditTimes(patience=10.0),
     )
-    listed = {ObjectKey.of(body): body for body in LISTED}
+    listed = {ObjectKey.of(body): version_of(body) for body in LISTED}
     versions: dict[tuple[str, str | None], int] = {
         (kind, None): NOW for kind in (*KINDS, *child_kinds(KINDS))
     }
