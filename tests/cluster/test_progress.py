@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from typing import Any
 
@@ -65,6 +67,14 @@ def test_a_step_is_followed_while_it_runs(kubectl: Kubectl) -> None:
     assert done["progress"] == {"text": "100%", "percent": 100}
     assert done["metrics"] == {"auc": "0.9", "loss": "0.2"}
     assert done["steps"][0]["resumedFrom"] == "step 60"
+
+    # It registers nothing, so that nothing collects: the series is kept before it ends.
+    labels = "comal.dev/training-run=followed,app.kubernetes.io/component=training-series"
+    (kept,) = json.loads(kubectl.run("get", "configmaps", "-l", labels, "-o", "json"))["items"]
+    packed = base64.b64decode(kept["binaryData"]["metrics.jsonl.gz"])
+    lines = [json.loads(line) for line in gzip.decompress(packed).splitlines()]
+    told = [line["metrics"] for line in lines if line["from"] == "train"]
+    assert told == [{"loss": 0.4}, {"loss": 0.2, "auc": 0.9}]
 
 
 def test_a_step_that_only_writes_the_series_is_collected(kubectl: Kubectl) -> None:

@@ -21,6 +21,7 @@ from comal_operator.core.training.events import events
 from comal_operator.core.training.evidence import logs_first
 from comal_operator.core.training.finish import already_registered, finish
 from comal_operator.core.training.kueue import hold, resume
+from comal_operator.core.training.last_series import series_first
 from comal_operator.core.training.last_words import last_words_first
 from comal_operator.core.training.left_over import clear_away
 from comal_operator.core.training.look import Look, Next
@@ -145,7 +146,8 @@ def _plan(look: Look, following: Next) -> Plan:
 def _next(look: Look) -> Next:
     """Return what the first stage says whose moment it is."""
     stages = STAGES if look.spec.sweep is None else SWEEP_STAGES
-    return next(found for stage in stages if (found := stage(look)) is not None)
+    following = next(found for stage in stages if (found := stage(look)) is not None)
+    return series_first(look, following)
 
 
 def _news_of_ends(look: Look) -> bool:

@@ -32,6 +32,7 @@ from comal_operator.core.training.objects import (
     PROFILE,
     REGISTER,
     REPORT,
+    SERIES,
     STEP,
     job_name,
     run_child_name,
@@ -48,6 +49,8 @@ from comal_trainer.contract.notice import (
     WEBHOOK_FILE,
     notify_arguments,
 )
+
+SERIES_SECONDS = 120
 
 # What each feature adds to a step's Job, in the order in which they are put together.
 STEP_PARTS = (
@@ -95,6 +98,15 @@ def collect_job(look: Look) -> Manifest:
     times = baseline_package.evaluations(look)
     name = contract.COLLECT_COMMAND if times == 1 else f"{contract.COLLECT_COMMAND}-{times}"
     return report_job(look, name, container)
+
+
+def series_job(look: Look) -> Manifest:
+    """Return the Job that reads the series of a run that ends without `collect`."""
+    container = _built_in(look, contract.COLLECT_COMMAND, contract.collect_arguments(()))
+    container["resources"] = _resources("64Mi", "512Mi")
+    # Nobody wants to wait long to hear that a run failed.
+    parts = JobParts(job={"activeDeadlineSeconds": SERIES_SECONDS})
+    return _job(look, "series", SERIES, container, parts, retries=BUILT_IN_RETRIES)
 
 
 def fetch_data_job(look: Look, sources: Sequence[Source], claims: JobParts) -> Manifest:

@@ -8,7 +8,7 @@ from comal_operator.core.names import LABEL_STEP
 from comal_operator.core.plan import Action, Manifest
 from comal_operator.core.training.interruptions import force_delete, node_loss
 from comal_operator.core.training.look import Look, Next
-from comal_operator.core.training.objects import NOTIFY, STEP
+from comal_operator.core.training.objects import NOTIFY, SERIES, STEP
 from comal_operator.core.training.on_its_way import on_its_way
 from comal_operator.core.training.pods import is_over
 from comal_operator.core.training.report import delete
@@ -31,7 +31,10 @@ def clear_away(look: Look) -> Next | None:
 
 
 def live_jobs(look: Look) -> list[Manifest]:
-    """Return the run's Jobs that have not ended, the operator's own among them."""
+    """Return the run's Jobs that have not ended, the operator's own among them.
+
+    Not what a run's end waits for: the series of metrics, or a webhook.
+    """
     return [
         job
         for job in look.seen.all("Job")
@@ -39,6 +42,7 @@ def live_jobs(look: Look) -> list[Manifest]:
         and not has_ended(job)
         and not _is_going(job)
         and not still_tells(job)
+        and job["metadata"]["labels"].get(_COMPONENT) != SERIES
     ]
 
 

@@ -26,6 +26,7 @@ REGISTER = "training-register"
 FETCH = "training-fetch"
 PROFILE = "training-profile"
 NOTIFY = "training-notify"
+SERIES = "training-series"
 # The part of the run's name that its ConfigMap has.
 PARAMETERS = "parameters"
 

@@ -9,12 +9,12 @@ from typing import Any
 from comal_operator.core.children import child_metadata
 from comal_operator.core.plan import Create, LogTail, Manifest
 from comal_operator.core.training.look import Look, Next, State
-from comal_operator.core.training.objects import CONTAINER, run_child_name, run_labels
+from comal_operator.core.training.objects import CONTAINER, SERIES, run_child_name, run_labels
 from comal_operator.core.training.pods import pods_of
 from comal_trainer.contract import Collected
 from comal_trainer.contract.progress import MAX_SERIES_TEXT, SERIES_FILE, SERIES_MARK
 
-COMPONENT = "training-series"
+COMPONENT = SERIES
 
 
 def keep_series(look: Look, collect: Manifest, collected: Collected, state: State) -> Next | None:
