@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from unit.trainer.processes import succeed
+from unit.trainer.tensorboard_reader import check_that_tensorboard_shows_the_series
 
 SMALL = ("--image_size", "32")
 
@@ -34,6 +35,7 @@ def test_every_epoch_is_told_and_the_best_one_is_kept(tmp_path: Path) -> None:
     best = max(line["metrics"]["val_acc"] for line in lines)
     assert lines[-1]["metrics"]["best_val_acc"] == best
     assert json.loads((workspace / ".comal/progress/train.json").read_text())["step"] == 180
+    check_that_tensorboard_shows_the_series(workspace)
 
     succeed(workspace, "dogbreeds", "evaluate")
     accuracy = json.loads((workspace / "metrics.json").read_text())["accuracy"]
