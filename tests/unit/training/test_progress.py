@@ -9,7 +9,7 @@ import pytest
 
 from comal_operator.core.plan import Heard, Plan, StepProgress, WriteStatus
 from comal_trainer.contract.progress import Report
-from make import a_gated_run, a_pod, a_registry, a_run
+from make import a_gated_run, a_pod, a_registry, a_run, conditions
 from training_world import World
 
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -187,6 +187,10 @@ def test_a_failed_run_keeps_how_far_it_came() -> None:
     world.wait(seconds=1)
     world.end("train", code=64, said="no such column")
     world.settle()
+    # What the series takes to be kept changes nothing of it.
+    world.end("comal-series", code=1)
+    world.settle()
+    assert conditions(world.status())["Failed"][0] == "True"
     progress = world.status()["progress"]
     assert (progress["text"], progress["epoch"]) == ("45%", "9/20")
     assert "etaSeconds" not in progress

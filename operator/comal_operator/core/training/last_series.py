@@ -30,7 +30,7 @@ def series_first(look: Look, following: Next) -> Next:
         return following
     job, end = series_job(look), following.state
     text = f"{end.message}; keeping the metrics that were reported"
-    going = State("Going", RunReason.COLLECTING, text, "series", end.facts)
+    going = State("Going", RunReason.COLLECTING, text, "series", end.facts, is_over=True)
     key = ("Job", job["metadata"]["name"])
     live = look.seen.get(*key)
     if live is None:

@@ -53,6 +53,8 @@ class State:
     message: str
     active_step: str | None = None
     facts: Facts = field(default_factory=Facts)
+    is_over: bool = False
+    """Whether nothing but what is kept of the run stands between it and its end."""
 
     @property
     def is_final(self) -> bool:

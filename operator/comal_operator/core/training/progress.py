@@ -109,10 +109,11 @@ def _progress(look: Look, state: State) -> dict[str, Any]:
         return _shown(percent, _of_reports(told))
     old = look.status.progress
     carried: dict[str, Any] = {}
-    if old is not None and (state.is_final or (running and _is_active(look, running))):
+    over = state.is_final or state.is_over
+    if old is not None and (over or (running and _is_active(look, running))):
         percent = max(percent, old.percent or 0)
         carried = old.to_wire()
-    if state.is_final:
+    if over:
         carried.pop("etaSeconds", None)
         carried |= _of_reports(list(heard.values())) if heard else {}
         return _shown(percent, {k: v for k, v in carried.items() if k != "etaSeconds"})
