@@ -6,8 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.util.tensor_util import make_ndarray
+
+# It publishes no types.
+from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+    EventAccumulator,
+)
+from tensorboard.util.tensor_util import make_ndarray  # type: ignore[import-untyped]
 
 Curves = dict[str, dict[int, float]]
 """By folder and tag (train/epoch_loss), the value of each epoch."""
