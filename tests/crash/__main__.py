@@ -29,6 +29,7 @@ from crash.evidence import Evidence
 from crash.judging import JUDGING
 from crash.life import When
 from crash.meeting import MEETING
+from crash.mirroring import MIRRORING
 from crash.mutants import MUTANTS, Mutant
 from crash.play import Outcome, Theatre
 from crash.repeats import play_again
@@ -40,7 +41,7 @@ from crash.sharing import SHARING
 from crash.table import name_of, print_divergences, print_kills, say
 from crash.training import TRAINING
 
-SCENARIOS = (*TRAINING, *RUNNING, *MEETING, *SERVING, *SCALING, *SHARING, *JUDGING)
+SCENARIOS = (*TRAINING, *RUNNING, *MEETING, *SERVING, *SCALING, *SHARING, *JUDGING, *MIRRORING)
 
 # The table needs so many columns, also in a log.
 console = Console(width=None if sys.stdout.isatty() else 110)

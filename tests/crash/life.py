@@ -49,6 +49,7 @@ SETTINGS = Settings(
     scorer_image="localhost/comal/scorer:test",
     router_image="localhost/comal/router:test",
     registry_image="localhost/comal/registry:test",
+    azure_image="localhost/comal/azure:test",
 )
 
 

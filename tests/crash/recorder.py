@@ -12,6 +12,7 @@ from typing import Any
 
 from comal_operator.core.serving.router import CONFIG_ANNOTATION
 from crash.cluster import Mirror
+from crash.standin import azure
 from crash.standin.jobs import step_of
 
 Snapshot = Mapping[str, Any]
@@ -40,6 +41,8 @@ class Recorder:
         self._jobs: Counter[tuple[str, str]] = Counter()
         self.registrations: Counter[str] = Counter()
         """How many ModelVersions were ever made, by run."""
+        self.calls: Counter[str] = Counter()
+        """How many Jobs were ever made that call Azure, by what they ask."""
         self._unlisten = mirror.listen(namespace, self._hear)
 
     def close(self) -> None:
@@ -91,6 +94,8 @@ class Recorder:
         if body["kind"] == "Job":
             owners = meta.get("ownerReferences") or [{"uid": ""}]
             self._jobs[owners[0]["uid"], step_of(body)] += 1
+            if step_of(body) == azure.COMPONENT:
+                self.calls[azure.call_of(body)[0]] += 1
         if body["kind"] == "ModelVersion":
             self.registrations[self._uids.get(body["spec"]["lineage"]["run"]["uid"], "?")] += 1
 

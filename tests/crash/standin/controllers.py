@@ -14,10 +14,11 @@ from typing import Any
 
 from comal_operator.core.serving.autoscaling import HORIZONTAL_POD_AUTOSCALER
 from crash.cluster import Cluster, Mirror
+from crash.standin import azure
 from crash.standin.autoscalers import sync_autoscalers
 from crash.standin.deployments import Kubelet, sync_deployment, sync_slices
 from crash.standin.garbage import collect, orphans
-from crash.standin.jobs import carry_out_job, step_of
+from crash.standin.jobs import Ending, carry_out_job, step_of
 
 LABEL_RUN = "comal.dev/training-run"
 
@@ -85,6 +86,9 @@ class Controllers:
         self._spawn(self._cluster.merge(claim, {"status": {"phase": "Bound"}}, "status"))
 
     def _start_job(self, job: dict[str, Any]) -> None:
+        if step_of(job) == azure.COMPONENT:
+            self._start_call(job)
+            return
         # A Job that tries a candidate is of no run.
         key = (job["metadata"]["labels"].get(LABEL_RUN, ""), step_of(job))
         attempt = self._attempts.get(key, 0)
@@ -93,6 +97,13 @@ class Controllers:
         gate = (run.get("status") or {}).get("gate") or {}
         ending = self._kubelet.script.ending(*key, attempt, gate.get("measured"))
         self._spawn(carry_out_job(self._cluster, job, ending, attempt))
+
+    def _start_call(self, job: dict[str, Any]) -> None:
+        key = azure.call_of(job)
+        attempt = self._attempts.get(key, 0)
+        self._attempts[key] = attempt + 1
+        answer = azure.answer_of(job, attempt, self._kubelet.script.refused_records)
+        self._spawn(carry_out_job(self._cluster, job, Ending(message=answer), attempt))
 
     def _sync_soon(self, what: str) -> None:
         """Do that work unless it is under way; then once more after that."""

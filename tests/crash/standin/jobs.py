@@ -42,6 +42,8 @@ class Script:
     """Model versions whose scoring Pods never become ready."""
     failing: frozenset[str] = frozenset()
     """Model versions that answer every request with 5xx; only then do routers count at all."""
+    refused_records: int = 0
+    """How many attempts to record a version in Azure ML are refused, of each version."""
     busy_pods: int = 1
     """How many Pods autoscalers want of every revision, within their bounds."""
     router_lag: float = 0.1
