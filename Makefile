@@ -29,6 +29,10 @@ images: ## build the images that changed (.build/images.json)
 load: ## build the images that changed and bring them into the cluster
 	@$(PYTHON) hack/images build
 
+.PHONY: load-azure
+load-azure: ## build what calls Azure too, and bring it into the cluster; then `make install`
+	@$(PYTHON) hack/images build azure
+
 .PHONY: kubeconfig
 kubeconfig: ## print the path: export KUBECONFIG=$$(make kubeconfig)
 	@$(PYTHON) hack/cluster kubeconfig
@@ -49,7 +53,7 @@ demo: dev up install ## the whole story on a real cluster, with real output
 	@$(VENV)/python hack/demo
 
 .PHONY: test
-test: dev verify unit azure up apiserver crash walk install stories ## all that proves it
+test: dev verify unit azure up apiserver crash walk load-azure install stories ## all that proves it
 
 # --- developing ---------------------------------------------------------------------------------
 

@@ -51,6 +51,12 @@ class Bed:
             "SSL_CERT_FILE": bundle,
         }
 
+    def blobs(self, prefix: str) -> list[str]:
+        """Return the names of what was uploaded under `prefix`."""
+        with _storage(self) as client:
+            container = client.get_container_client(self.workspace.container)
+            return [one.name for one in container.list_blobs(name_starts_with=prefix)]
+
     @property
     def workspace(self) -> Workspace:
         """The first workspace: `ml` in the group `ml-group`."""
@@ -74,7 +80,7 @@ def azure_bed(
             insights.HOST,
             storage.HOST,
         )
-        authority = make_authority(folder, hosts)
+        authority = make_authority(folder, (*hosts, address))
         upstream = stack.enter_context(docker_registry(folder))
         blob_port = stack.enter_context(storage.blobs(folder, authority))
         bed = Bed(
@@ -134,12 +140,14 @@ def _served(
 
 def _make_container(bed: Bed) -> None:
     """Make the workspace's container, as Azure ML does when it makes a workspace."""
-    key = {"account_name": ACCOUNT, "account_key": KEY}
-    url = f"https://{ACCOUNT}.blob.core.windows.net"
-    with BlobServiceClient(
-        url,
-        credential=key,
+    with _storage(bed) as client:
+        client.create_container(bed.workspace.container)
+
+
+def _storage(bed: Bed) -> BlobServiceClient:
+    return BlobServiceClient(
+        f"https://{ACCOUNT}.blob.core.windows.net",
+        credential={"account_name": ACCOUNT, "account_key": KEY},
         proxies={"https": bed.proxy},
         connection_verify=str(bed.authority.bundle),
-    ) as client:
-        client.create_container(bed.workspace.container)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ class Directory:
     review: Review = lambda _token, _audience: None
     lifetime: float = 3600.0
     """Seconds that a token is good for."""
+    issued: list[str] = field(default_factory=list)
+    """All tokens that were given."""
 
 
 def access_token(audience: str, client_id: str, lifetime: float) -> str:
@@ -98,7 +101,9 @@ def application(directory: Directory) -> web.Application:
         if client is None:
             return _denied(400, "AADSTS700016", "unauthorized_client", "Application not found")
         if given.get("client_assertion_type") == _JWT_BEARER:
-            subject = directory.review(given.get("client_assertion", ""), AUDIENCE)
+            shown = given.get("client_assertion", "")
+            # A cluster takes its time to answer; meanwhile others are served.
+            subject = await asyncio.to_thread(directory.review, shown, AUDIENCE)
             if subject is None:
                 return _denied(401, "AADSTS50027", "invalid_client", "JWT token is invalid")
             if subject not in client.subjects:
@@ -111,6 +116,7 @@ def application(directory: Directory) -> web.Application:
             return _denied(401, "AADSTS7000215", "invalid_client", "Invalid client secret provided")
         resource = given["scope"].split(" ")[0].removesuffix("/.default")
         made = access_token(resource, given["client_id"], directory.lifetime)
+        directory.issued.append(made)
         seconds = int(directory.lifetime)
         return web.json_response(
             {

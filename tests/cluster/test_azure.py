@@ -1,0 +1,174 @@
+"""Jobs on the node record models in Azure ML: as the account they are, by the only way out.
+
+Azure is the bed (tests/fake_azure) under its hosts' own names; that the tokens are the cluster's
+own is asked of the cluster.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import pytest
+
+from azure_in_cluster import BUNDLE, PROXY, Accounts, azure_beside
+from cluster.node.network import ADDRESSES
+from cluster_words import API, a_run, a_step, condition, wait_condition
+from demo.kubectl import Kubectl, Manifest
+from fake_azure import entra
+from fake_azure.bed import CLIENT_ID, CLIENT_SECRET, SUBSCRIPTION, Bed
+from fake_azure.journal import Fault
+from fake_azure.storage import KEY
+from planted import found_in, read_secret
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(autouse=True)
+def _image(images: dict[str, str], cluster: Kubectl) -> None:
+    try:
+        socket.create_server((ADDRESSES.host, 0)).close()
+    except OSError:
+        pytest.skip("Azure's stand-in is beside the local node, and this cluster is another")
+    if "azure" not in images:
+        pytest.skip("what calls Azure is built by name only: make load-azure install")
+    there = cluster.within("comal-system").items("configmaps")
+    told = [one["data"].get("COMAL_AZURE_IMAGE") for one in there if "data" in one]
+    if images.get("azure") not in told:
+        pytest.fail("the operator is not told of the image that calls Azure: run `make install`")
+
+
+def a_registry(name: str = "default", **azure: Any) -> Manifest:
+    said = {
+        "subscriptionId": SUBSCRIPTION,
+        "resourceGroup": "ml-group",
+        "workspace": "ml",
+        "tags": {"team": "clinic"},
+        "credential": {"workloadIdentity": {"clientId": CLIENT_ID}},
+        "deletionPolicy": "Delete",
+        "proxy": {"url": PROXY},
+        "caBundle": {"configMap": BUNDLE, "key": "root.pem"},
+        **azure,
+    }
+    spec = {"store": {"embedded": {"size": "256Mi"}}, "azureML": said}
+    return {"apiVersion": API, "kind": "ModelRegistry", "metadata": {"name": name}, "spec": spec}
+
+
+def a_training(name: str) -> Manifest:
+    env = [{"name": "TOKEN", "secretKeyRef": {"name": "planted", "key": "token"}}]
+    steps = [a_step(step, args=["diabetes", step], env=env) for step in ("train", "evaluate")]
+    source = {"revision": "4be1c0d", "buildId": "20261121.3"}
+    return a_run(
+        name,
+        *steps,
+        parameters={"alpha": "0.4"},
+        source=source,
+        notify=[{"webhook": {"secretRef": {"name": "planted"}}}],
+        register={"model": "diabetes", "tags": {"area": "sugar"}},
+    )
+
+
+def a_secret(name: str, **data: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+
+
+def a_principal(client_secret: str) -> Manifest:
+    said = {"clientId": CLIENT_ID, "clientSecret": client_secret, "tenantId": entra.TENANT}
+    return a_secret("principal", AZURE_CREDENTIALS=json.dumps(said))
+
+
+def test_a_version_is_recorded_through_a_companys_proxy(kubectl: Kubectl, cluster: Kubectl) -> None:
+    subject = f"system:serviceaccount:{kubectl.namespace}:comal-registry-default-azure"
+    hook = f"http://nobody.{kubectl.namespace}.svc/planted-path-of-a-webhook"
+    kubectl.apply(a_secret("planted", url=hook, token="planted-token-of-a-step"))
+    kubectl.apply(a_principal("planted-wrong-client-secret"))
+    with azure_beside(kubectl) as (bed, accounts):
+        client = bed.directory.clients[CLIENT_ID]
+        client.subjects = {subject.replace(kubectl.namespace, "another-team")}
+        by_secret = a_registry("other", credential={"secretRef": {"name": "principal"}})
+        kubectl.apply(a_registry(), by_secret, a_training("recorded"))
+
+        # The token is good, and of an account that nobody made a credential for.
+        found = wait_condition(
+            kubectl, "mreg", "default", ("AzureAuthorized", "False"), reason="AzureAuthFailed"
+        )
+        assert subject in condition(found, "AzureAuthorized")["message"]
+        assert accounts.shown
+        wait_condition(
+            kubectl, "mreg", "other", ("AzureAuthorized", "False"), reason="AzureAuthFailed"
+        )
+
+        kubectl.apply(a_principal(CLIENT_SECRET))
+        client.subjects = {subject}
+        not_yet = Fault(path="/models/diabetes/versions/1$", method="PUT", status=403, times=1000)
+        bed.journal.order(not_yet)
+        wait_condition(kubectl, "mreg", "other", ("AzureAuthorized", "True"))
+        wait_condition(kubectl, "mreg", "default", ("WorkspaceFound", "True"))
+        wait_condition(kubectl, "trun", "recorded", ("Complete", "True"), seconds=300)
+
+        # The model is there and served whatever Azure says of it.
+        refused = wait_condition(
+            kubectl, "mver", "diabetes-v1", ("Mirrored", "False"), reason="AzureForbidden"
+        )
+        assert subject in condition(refused, "Mirrored")["message"]
+        assert condition(refused, "Ready")["status"] == "True"
+
+        not_yet.times = 0
+        version = wait_condition(kubectl, "mver", "diabetes-v1", ("Mirrored", "True"), seconds=300)
+        proves_the_record(kubectl, bed, version)
+        assert bed.journal.refused == []
+        planted = planted_by(kubectl, bed, accounts)
+        assert len(planted) > 12
+        assert found_in(kubectl, cluster, planted) == []
+
+        kubectl.run("delete", "mver", "diabetes-v1", "--wait=false")
+        wait_condition(kubectl, "mreg", "default", ("RecordsDeleted", "True"))
+        assert bed.workspace.versions("models", "diabetes") == {}
+
+
+def planted_by(kubectl: Kubectl, bed: Bed, accounts: Accounts) -> dict[str, str]:
+    """Return every secret that had a part in the story, by what it is."""
+    logins = {
+        f"{key} of registry {name}": text
+        for name in ("default", "other")
+        for key, text in read_secret(kubectl, f"comal-registry-{name}-login").items()
+        if key != "username"
+    }
+    return {
+        "a wrong client secret": "planted-wrong-client-secret",
+        "the client secret": CLIENT_SECRET,
+        "the JSON of a principal": read_secret(kubectl, "principal")["AZURE_CREDENTIALS"],
+        "a webhook's path": "planted-path-of-a-webhook",
+        "a step's secret": "planted-token-of-a-step",
+        "the storage account's key": KEY,
+        **logins,
+        **{f"projected token {n}": token for n, token in enumerate(accounts.shown)},
+        **{f"access token {n}": token for n, token in enumerate(bed.directory.issued)},
+    }
+
+
+def proves_the_record(kubectl: Kubectl, bed: Bed, version: Manifest) -> None:
+    """Assert that what stands in the workspace is the version, with where it came from."""
+    [(number, body)] = bed.workspace.versions("models", "diabetes").items()
+    tags = body["properties"]["tags"]
+    spec, run = version["spec"], kubectl.find("trun", "recorded") or {}
+    registry = kubectl.find("mreg", "default") or {}
+    wanted = {
+        "alpha": "0.4",
+        "area": "sugar",
+        "team": "clinic",
+        "comal.model-version": f"{kubectl.namespace}/diabetes-v1",
+        "comal.digest": spec["digest"],
+        "comal.registry-id": registry["metadata"]["uid"],
+        "comal.run": "recorded",
+        "comal.run-id": run["metadata"]["uid"],
+        "comal.revision": "4be1c0d",
+        "comal.build-id": "20261121.3",
+    }
+    assert (number, wanted.items() <= tags.items()) == ("1", True), tags
+    images = {one["step"]: one["image"] for one in spec["lineage"]["images"]}
+    assert {key: tags[f"comal.image.{key}"] for key in images} == images
+    _, _, folder = body["properties"]["modelUri"].partition("/paths/")
+    # The manifest that names every file of the package, by its digest.
+    assert f"{folder}/model.yaml" in bed.blobs(folder)
