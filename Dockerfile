@@ -101,8 +101,9 @@ FROM python AS scorer-packages
 # inference-schema holds users' scripts to the schema they declare; it asks for an older wrapt than
 # it needs.
 COPY --from=requirements /requirements/scorer.txt /opt/comal/requirements.txt
+COPY hack/images/constraints-scorer.txt /opt/comal/
 RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
-    /opt/comal/install -r /opt/comal/requirements.txt \
+    /opt/comal/install -c /opt/comal/constraints-scorer.txt -r /opt/comal/requirements.txt \
     && /opt/comal/install --no-deps inference-schema
 
 FROM scorer-packages AS scorer

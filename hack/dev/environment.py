@@ -14,6 +14,7 @@ VENV = REPOSITORY / ".venv"
 CONSTRAINTS = (
     REPOSITORY / "hack" / "images" / "constraints.txt",
     REPOSITORY / "hack" / "images" / "constraints-azure.txt",
+    REPOSITORY / "hack" / "images" / "constraints-scorer.txt",
     REPOSITORY / "hack" / "dev" / "constraints.txt",
 )
 

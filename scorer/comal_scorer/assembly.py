@@ -13,7 +13,7 @@ from comal_scorer.measurements import EXPOSITION_TYPE, Measurements
 from comal_scorer.protocol.application import Application, Table, Witnesses
 from comal_scorer.protocol.exchange import Dialect, Page, Route
 from comal_scorer.protocol.in_turn import InTurn
-from comal_scorer.protocol.request_log import RequestLog
+from comal_scorer.protocol.request_log import Told
 from comal_scorer.settings import Settings
 
 # The name in the Open Inference Protocol's paths when nobody gave one.
@@ -33,7 +33,7 @@ class Service:
 
 
 def assemble(
-    settings: Settings, service: Service, measurements: Measurements, log: RequestLog | None
+    settings: Settings, service: Service, measurements: Measurements, told: tuple[Told, ...]
 ) -> Application:
     """Return the application that serves the service."""
     identity = [
@@ -43,7 +43,7 @@ def assemble(
     pages: dict[str, Page] = {}
     table = Table(pages, _in_turn(settings, service.routes), service.elsewhere)
     bodies = BodyReader(settings.max_body_bytes)
-    witnesses = Witnesses(measurements, log, service.collector)
+    witnesses = Witnesses(measurements, told, service.collector)
     application = Application(table, bodies, identity, witnesses)
 
     def is_ready() -> bool:

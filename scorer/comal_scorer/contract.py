@@ -58,6 +58,16 @@ COLLECT_SAMPLE_ENV: Final = "COMAL_COLLECT_SAMPLE"
 WORKSPACE_ENV: Final = "COMAL_WORKSPACE"
 SERVICE_ENV: Final = "COMAL_SERVICE"
 
+# OpenTelemetry's own variables, so that any image that knows them makes spans too: a collector's
+# address (http://host:4318), the share of requests without a trace that begin one, and who it is.
+# Without the address no spans are made.
+TRACES_ENDPOINT_ENV: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+TRACES_SAMPLER_ENV: Final = "OTEL_TRACES_SAMPLER"
+TRACES_SHARE_ENV: Final = "OTEL_TRACES_SAMPLER_ARG"
+TRACES_SERVICE_ENV: Final = "OTEL_SERVICE_NAME"
+TRACES_RESOURCE_ENV: Final = "OTEL_RESOURCE_ATTRIBUTES"
+RATIO_OF_PARENT: Final = "parentbased_traceidratio"
+
 DEFAULT_MODEL_DIR: Final = "/models"
 DEFAULT_PORT: Final = 8080
 # Longer than a router needs to notice that /readyz says 503; the Pod's

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import uvloop
@@ -25,10 +26,13 @@ from comal_scorer.measurements import Measurements
 from comal_scorer.memory import keep_memory
 from comal_scorer.model_card import ModelCard, model_invalid, read_card
 from comal_scorer.protocol.application import Application
-from comal_scorer.protocol.request_log import RequestLog, write_line
+from comal_scorer.protocol.request_log import RequestLog, Told, write_line
 from comal_scorer.settings import Settings
 from comal_scorer.supervisor import supervise
 from comal_scorer.verification import verify_folder
+
+if TYPE_CHECKING:
+    from comal_scorer.protocol.request_traces import RequestTraces
 
 # Connections, not requests: routers keep many idle ones open, and probes must still get in.
 _CONNECTIONS = 4096
@@ -54,10 +58,10 @@ def serve(settings: Settings, termination_log: Path) -> int:
     cores = settings.threads or usable_cores()
     with LastWords(_UNLOADABLE, termination_log, settings.load_seconds):
         measurements, services, workers = _loaded(settings, card, cores)
-    log = None
+    told: tuple[Told, ...] = ()
     if settings.request_log:
         identity = (settings.model_name, settings.model_version, settings.revision)
-        log = RequestLog(*identity, write_line)
+        told = (RequestLog(*identity, write_line),)
     # Everything loaded so far stays: the collector need not look at it again, and workers share it.
     gc.collect()
     gc.freeze()
@@ -65,7 +69,9 @@ def serve(settings: Settings, termination_log: Path) -> int:
     def work(worker: int) -> int:
         measurements.become(worker)
         service = services(worker)
-        application = assemble(settings, service, measurements, log)
+        traces = _traces(settings, service)
+        witnesses = told if traces is None else (*told, traces)
+        application = assemble(settings, service, measurements, witnesses)
         try:
             uvloop.run(_serve(settings, application))
         except TerminationError as error:
@@ -73,9 +79,21 @@ def serve(settings: Settings, termination_log: Path) -> int:
             return 1
         finally:
             service.close()
+            if traces is not None:
+                traces.close()
         return 0
 
     return work(0) if workers == 1 else supervise(workers, work)
+
+
+def _traces(settings: Settings, service: Service) -> RequestTraces | None:
+    """Return what makes spans; it has a thread, so it is begun after the fork."""
+    if not settings.traced:
+        return None
+    # Imported late: a second of a start that needs none of it.
+    from comal_scorer.protocol.request_traces import RequestTraces  # noqa: PLC0415
+
+    return RequestTraces(settings, frozenset(service.routes))
 
 
 def _card(settings: Settings) -> ModelCard:

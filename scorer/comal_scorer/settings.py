@@ -65,6 +65,7 @@ class Settings:
     script: str = ""
     script_seconds: float = contract.DEFAULT_SCRIPT_SECONDS
     contract: str = ""
+    traced: bool = False
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -108,6 +109,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             environment, contract.SCRIPT_SECONDS_ENV, contract.DEFAULT_SCRIPT_SECONDS
         ),
         contract=_contract(environment),
+        traced=bool(environment.get(contract.TRACES_ENDPOINT_ENV)),
     )
 
 

@@ -406,6 +406,34 @@ WRONG_SERVING = [
         id="collecting from a script",
     ),
     pytest.param(
+        endpoint(telemetry={}),
+        ("spec.telemetry.otlp", "Required"),
+        id="traces to nowhere",
+    ),
+    *(
+        pytest.param(
+            endpoint(telemetry={"otlp": {"endpoint": wrong}}),
+            ("spec.telemetry.otlp.endpoint", "must be http://, a host and a port", "4318"),
+            id=f"traces to {wrong}",
+        )
+        for wrong in (
+            "collector:4318",
+            "http://collector",
+            "https://collector:4318",
+            "http://collector:65536",
+            "http://collector:4318/v1/traces",
+            "http://user:secret@collector:4318",
+        )
+    ),
+    *(
+        pytest.param(
+            endpoint(telemetry={"otlp": {"endpoint": "http://c:4318"}, "sample": wrong}),
+            ("spec.telemetry.sample", 'must be a share in quotes from "0" to "1"'),
+            id=f"a share of {wrong}",
+        )
+        for wrong in ("1.5", "5%", "-0.1", "0.0000001")
+    ),
+    pytest.param(
         rolling(("10", "5m"), ("10", "5m")),
         ("spec.rollout.steps", "must rise from step to step", "put the steps in order"),
         id="a percent twice",

@@ -69,7 +69,8 @@ class Scorer:
         probe = head.startswith("get /readyz")
         if not probe:
             line, *rest = head.rstrip().split("\r\n")
-            headers = dict(one.split(": ", 1) for one in rest)
+            pairs = (one.partition(":") for one in rest)
+            headers = {name: value.strip() for name, _, value in pairs}
             self.asked.append((line.split(" ")[1], headers))
             self.answered += 1
             await asyncio.sleep(self.delay)

@@ -25,6 +25,7 @@ from comal_operator.api.model_deployment_status import ModelDeploymentStatus
 from comal_operator.api.predictor import Predictor
 from comal_operator.api.rollout import Rollout
 from comal_operator.api.scaling import Autoscaling, scaling_rules, subresource_scale
+from comal_operator.api.telemetry import Telemetry
 from comal_operator.api.traffic import Traffic
 from comal_operator.api.variant import Variant, variant_rules
 
@@ -62,6 +63,8 @@ class ModelDeploymentSpec(ApiType):
     """How a new revision takes over."""
     data_collection: DataCollection | None = None
     """Keep inputs and predictions on a volume."""
+    telemetry: Telemetry | None = None
+    """Send a span of each request from the routers and from the scoring Pods."""
     suspend: bool = False
     """Stop answering: callers are told 503 at once, but for those who name a revision or a variant.
     Pods and shares stay, and a rollout waits, though its deadline does not.

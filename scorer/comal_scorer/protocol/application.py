@@ -24,7 +24,7 @@ from comal_scorer.protocol.exchange import (
     Reply,
     Route,
 )
-from comal_scorer.protocol.request_log import RequestLog, request_id, trace_context
+from comal_scorer.protocol.request_log import Told, request_id, trace_context
 from comal_scorer.request_error import RequestError
 
 _CLOSE = ("connection", "close")
@@ -51,7 +51,7 @@ class Witnesses:
     """Who is told of requests."""
 
     measurements: Measurements
-    log: RequestLog | None
+    told: tuple[Told, ...]
     collector: Collector | None
 
 
@@ -79,7 +79,7 @@ class Application:
         self._bodies = bodies
         self._identity = identity
         self._measurements = witnesses.measurements
-        self._log = witnesses.log
+        self._told = witnesses.told
         self._collector = witnesses.collector
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
@@ -120,8 +120,8 @@ class Application:
         protocol.response_bytes(status, headers, body)
         seconds = time.perf_counter() - started
         self._measurements.count(status, seconds)
-        if self._log is not None:
-            self._log.request(
+        for told in self._told:
+            told.request(
                 request_id=identifier,
                 traceparent=trace,
                 method=asked.method,

@@ -7,12 +7,32 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 
 # A caller's id goes into logs and back into a header: short, and nothing that could break either.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}").fullmatch
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
+
+
+class Told(Protocol):
+    """Who is told of each request once it is answered."""
+
+    def request(
+        self,
+        *,
+        request_id: str,
+        traceparent: str,
+        method: str,
+        path: str,
+        status: int,
+        seconds: float,
+        predictions: int,
+        error: str,
+    ) -> None:
+        """Take note of one."""
+        ...
 
 
 class Line(msgspec.Struct, rename="camel", omit_defaults=True):

@@ -73,9 +73,9 @@ class ScorerProcess:
             start_new_session=True,
         )
 
-    def wait_ready(self) -> ScorerProcess:
+    def wait_ready(self, patience: float = _PATIENCE) -> ScorerProcess:
         """Return when /readyz says 200; raises with the log when the process ends first."""
-        limit = time.monotonic() + _PATIENCE
+        limit = time.monotonic() + patience
         while time.monotonic() < limit:
             if self.process.poll() is not None:
                 raise AssertionError(f"ended with {self.process.returncode}: {self.errors()}")

@@ -25,6 +25,14 @@ COLLECTING = {
     "COMAL_WORKSPACE": "team",
     "COMAL_SERVICE": "diabetes",
 }
+COLLECTOR = "http://otel-collector.monitoring:4318"
+TRACED = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": COLLECTOR,
+    "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+    "OTEL_TRACES_SAMPLER_ARG": "1",
+    "OTEL_SERVICE_NAME": "diabetes-scorer",
+    "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=team",
+}
 
 TOLD = [
     ({}, {}),
@@ -71,6 +79,19 @@ TOLD = [
         {"dataCollection": {"sink": SINK, "inputs": False, "sample": "0.05"}},
         {**COLLECTING, "COMAL_COLLECT": "predictions", "COMAL_COLLECT_SAMPLE": "0.05"},
     ),
+    (
+        {"telemetry": {"otlp": {"endpoint": COLLECTOR}, "sample": "0.05"}},
+        TRACED | {"OTEL_TRACES_SAMPLER_ARG": "0.05"},
+    ),
+    ({"telemetry": {"otlp": {"endpoint": COLLECTOR}}}, TRACED),
+    (
+        {
+            "telemetry": {"otlp": {"endpoint": COLLECTOR}},
+            # Whoever says more of OpenTelemetry is believed.
+            "predictor": {"env": [{"name": "OTEL_SERVICE_NAME", "value": "mine"}]},
+        },
+        {name: value for name, value in TRACED.items() if name != "OTEL_SERVICE_NAME"},
+    ),
     ({"limits": {"maxBody": "5Mi"}}, {"COMAL_MAX_BODY_BYTES": str(5 << 20)}),
 ]
 
@@ -101,6 +122,7 @@ def test_the_scorer_understands_what_it_is_told(
     told = {name: value for name, value in told.items() if "/etc/" not in value}
     settings = read_settings({"COMAL_MODEL_DIGEST": "sha256:0", **told})
     assert (settings.collection is not None) == ("COMAL_COLLECT_DIR" in told)
+    assert settings.traced == ("OTEL_EXPORTER_OTLP_ENDPOINT" in told)
 
 
 @pytest.mark.parametrize(

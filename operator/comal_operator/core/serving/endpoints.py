@@ -9,6 +9,7 @@ from typing import Any
 
 from comal_operator.core.serving.acknowledgement import MIRROR_CLUSTER, SCORING_CLUSTER
 from comal_operator.core.serving.handling import Handling
+from comal_operator.core.serving.tracing import Traces
 
 _TYPE = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 # The finest share is a thousandth of a percent, and weights are whole numbers.
@@ -43,6 +44,8 @@ class Routing:
     """The stable revision's ClusterIP: it outlives every Pod address that we wrote down."""
     timeout_seconds: float
     handling: Handling = field(default_factory=Handling)
+    traces: Traces | None = None
+    """Where spans go; none are made without it."""
 
     @property
     def traffic(self) -> Mapping[str, str]:

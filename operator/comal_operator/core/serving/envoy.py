@@ -31,6 +31,7 @@ from comal_operator.core.serving.listeners import (
 )
 from comal_operator.core.serving.repeats import marked_answers
 from comal_operator.core.serving.routes import route_configuration
+from comal_operator.core.serving.tracing import collector_cluster
 from comal_operator.core.serving.transport import TLS_FILE, certificate
 
 BOOTSTRAP = "bootstrap.json"
@@ -66,6 +67,7 @@ def router_config(routing: Routing, places: Places) -> RouterConfig:
             _scoring_cluster(places),
             _mirror_cluster(places),
             _admin_cluster(places),
+            *([collector_cluster(routing.traces)] if routing.traces else []),
         ],
         # One cluster a file: Envoy takes no other.
         "endpoints.json": [load_assignment(routing)],

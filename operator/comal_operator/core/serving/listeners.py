@@ -11,7 +11,7 @@ from comal_operator.core.serving.addresses import address_filter
 from comal_operator.core.serving.endpoints import Routing
 from comal_operator.core.serving.keys import key_filters
 from comal_operator.core.serving.replies import local_replies
-from comal_operator.core.serving.tracing import access_log, trace_context
+from comal_operator.core.serving.tracing import access_log, span_settings, trace_context
 from comal_operator.core.serving.transport import TLS_FILE, transport_socket
 
 ADMIN_CLUSTER = "admin"
@@ -78,13 +78,17 @@ def _scoring(places: Places, routing: Routing) -> dict[str, Any]:
         },
         # Told with an answer, never by closing under a request that is on its way.
         "http1_safe_max_connection_duration": True,
-        "access_log": access_log(routing.name),
+        "access_log": access_log(routing.name, traced=routing.traces is not None),
         "local_reply_config": local_replies(routing.timeout_seconds, routing.handling.body_bytes),
     }
     handling = routing.handling
     keys = key_filters(places.keys_folder) if handling.has_keys else []
     addresses = address_filter(handling.ip_allow, handling.proxies)
-    filters = [trace_context(), *addresses, *keys, _body_limit(handling.body_bytes)]
+    filters = [*addresses, *keys, _body_limit(handling.body_bytes)]
+    if routing.traces is not None:
+        manager |= span_settings(routing.name, routing.traces)
+    else:
+        filters.insert(0, trace_context())
     found = _listener(places, SCORING_ROUTES, places.scoring_port, manager, filters)
     if routing.handling.has_tls:
         found["filter_chains"][0]["transport_socket"] = transport_socket(watched(places, TLS_FILE))

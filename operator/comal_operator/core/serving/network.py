@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
+from comal_operator.api.telemetry import Telemetry
 from comal_operator.core.children import child_metadata
 from comal_operator.core.names import child_name
 from comal_operator.core.network_rules import DNS, IN_CLUSTER, OUTSIDE
 from comal_operator.core.plan import Manifest, Settings
 from comal_operator.core.registry.objects import READER_PORT
 from comal_operator.core.serving.acknowledgement import STATS_PORT
+from comal_operator.core.serving.collector_egress import collector_egress, told_collectors
 from comal_operator.core.serving.labels import (
     CHECK,
     ROUTER,
@@ -25,18 +27,24 @@ from comal_operator.core.serving.pods import SCORING_PORT
 
 
 def network_policies(
-    mdep: Manifest, settings: Settings, templates: Iterable[Manifest] = ()
+    mdep: Manifest,
+    settings: Settings,
+    templates: Sequence[Manifest] = (),
+    telemetry: Telemetry | None = None,
 ) -> tuple[Manifest, ...]:
     """Return the policies of routers, of scoring Pods and of smoke tests.
 
-    `templates` are those of the Pods that may run: they reach what their pictures need.
+    `templates` are those of the Pods that may run: they reach what their pictures and spans need.
     """
-    scorers = _scorer_policy(mdep, picture_egress(templates))
-    return _router_policy(mdep, settings), scorers, _smoke_policy(mdep)
+    routers = _router_policy(mdep, settings, telemetry)
+    beyond = [*picture_egress(templates), *collector_egress(told_collectors(templates))]
+    return routers, _scorer_policy(mdep, beyond), _smoke_policy(mdep)
 
 
-def _router_policy(mdep: Manifest, settings: Settings) -> Manifest:
-    """Callers call, the operator reads statistics; routers talk to this endpoint's Pods alone."""
+def _router_policy(mdep: Manifest, settings: Settings, telemetry: Telemetry | None) -> Manifest:
+    """Callers call, the operator reads statistics; routers talk to this endpoint's Pods, and to
+    its collector of spans.
+    """
     operator = {
         "namespaceSelector": {
             "matchLabels": {"kubernetes.io/metadata.name": settings.operator_namespace}
@@ -49,17 +57,19 @@ def _router_policy(mdep: Manifest, settings: Settings) -> Manifest:
         {"from": [operator], "ports": [_port(STATS_PORT)]},
     ]
     egress = [{"to": [scorers], "ports": [_port(SCORING_PORT)]}]
+    if telemetry is not None:
+        egress += [DNS, *collector_egress([telemetry.otlp.endpoint])]
     return _policy(mdep, ROUTER, ingress, egress)
 
 
-def _scorer_policy(mdep: Manifest, pictures: list[dict[str, Any]]) -> Manifest:
+def _scorer_policy(mdep: Manifest, beyond: list[dict[str, Any]]) -> Manifest:
     """Routers, smoke tests and checks call; scoring Pods read models, for which they need names."""
     routers = {"podSelector": {"matchLabels": component_selector(mdep, ROUTER)}}
     registry = {"podSelector": {"matchLabels": {"app.kubernetes.io/component": "registry"}}}
     smoke = {"podSelector": {"matchLabels": component_selector(mdep, SMOKE)}}
     checks = {"podSelector": {"matchLabels": component_selector(mdep, CHECK)}}
     ingress = [{"from": [routers, smoke, checks], "ports": [_port(SCORING_PORT)]}]
-    egress = [DNS, {"to": [registry], "ports": [_port(READER_PORT)]}, *pictures]
+    egress = [DNS, {"to": [registry], "ports": [_port(READER_PORT)]}, *beyond]
     return _policy(mdep, SCORER, ingress, egress)
 
 

@@ -13,6 +13,7 @@ from comal_operator.api.meta import ApiType
 from comal_operator.api.model_deployment import ModelDeploymentSpec
 from comal_operator.api.predictor import Predictor
 from comal_operator.api.predictor_input import Pictures, Script
+from comal_operator.api.telemetry import Telemetry
 from comal_operator.core.durations import parse_duration
 from comal_operator.core.plan import Manifest
 from comal_operator.core.serving.pod_limits import pod_limits
@@ -36,7 +37,10 @@ def pod_environment(mdep: Manifest, spec: ModelDeploymentSpec) -> dict[str, str]
         found |= _script(predictor.script)
     if spec.data_collection is not None:
         found |= _collection(mdep, spec.data_collection)
-    return found
+    if spec.telemetry is not None:
+        found |= _traces(mdep, spec.telemetry)
+    own = {one.name for one in predictor.env}
+    return {name: value for name, value in found.items() if name not in own}
 
 
 def pod_files(spec: ModelDeploymentSpec) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -65,6 +69,10 @@ def beyond_predictor(spec: ModelDeploymentSpec) -> list[dict[str, Any]]:
     told: dict[str, Any] = {**pod_limits(spec.limits), **_patience(spec.predictor)}
     if spec.data_collection is not None:
         told["dataCollection"] = spec.data_collection.model_dump(
+            mode="json", by_alias=True, exclude_defaults=True
+        )
+    if spec.telemetry is not None:
+        told["telemetry"] = spec.telemetry.model_dump(
             mode="json", by_alias=True, exclude_defaults=True
         )
     return [told] if told else []
@@ -108,6 +116,18 @@ def _collection(mdep: Manifest, collection: DataCollection) -> dict[str, str]:
     if _is_set(collection, "sample"):
         found[contract.COLLECT_SAMPLE_ENV] = collection.sample
     return found
+
+
+def _traces(mdep: Manifest, telemetry: Telemetry) -> dict[str, str]:
+    """Return OpenTelemetry's variables; of these a variable of predictor.env may be another."""
+    meta = mdep["metadata"]
+    return {
+        contract.TRACES_ENDPOINT_ENV: telemetry.otlp.endpoint,
+        contract.TRACES_SAMPLER_ENV: contract.RATIO_OF_PARENT,
+        contract.TRACES_SHARE_ENV: telemetry.sample,
+        contract.TRACES_SERVICE_ENV: f"{meta['name']}-scorer",
+        contract.TRACES_RESOURCE_ENV: f"service.namespace={meta['namespace']}",
+    }
 
 
 def _is_set(value: ApiType, field: str) -> bool:

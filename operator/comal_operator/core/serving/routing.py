@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from comal_operator.api.model_deployment import ModelDeploymentSpec
+from comal_operator.api.telemetry import Telemetry
 from comal_operator.core.children import quantity
 from comal_operator.core.durations import parse_duration
 from comal_operator.core.serving.endpoints import Address, Backend, Routing
@@ -14,6 +15,7 @@ from comal_operator.core.serving.handling import Handling, Mirror, Role, Rule
 from comal_operator.core.serving.looked import Looked
 from comal_operator.core.serving.memory import Memory
 from comal_operator.core.serving.observed import RevisionSeen
+from comal_operator.core.serving.tracing import Traces
 
 
 def routing_of(looked: Looked, last_resort: Address | None) -> Routing:
@@ -39,6 +41,7 @@ def routing_of(looked: Looked, last_resort: Address | None) -> Routing:
             variants=tuple(one.name for one in looked.memory.variants),
             suspended=looked.memory.suspended,
         ),
+        traces=_traces(looked.mdep["metadata"]["namespace"], looked.spec.telemetry),
     )
 
 
@@ -58,6 +61,13 @@ def handling_of(spec: ModelDeploymentSpec) -> Handling:
         has_keys=spec.access.auth == "Keys",
         has_tls=spec.access.tls is not None,
     )
+
+
+def _traces(namespace: str, telemetry: Telemetry | None) -> Traces | None:
+    if telemetry is None:
+        return None
+    host, _, port = telemetry.otlp.endpoint.removeprefix("http://").rpartition(":")
+    return Traces(host, int(port), telemetry.sample, namespace)
 
 
 def _mirror(looked: Looked) -> Mirror | None:

@@ -124,7 +124,7 @@ class Upkeep:
         return (
             *((check_policy(mdep),) if has_checks else ()),
             service_account(mdep),
-            *network_policies(mdep, self.settings, self._templates()),
+            *network_policies(mdep, self.settings, self._templates(), self.looked.spec.telemetry),
             disruption_budget(mdep),
             endpoint_service(mdep, self.looked.spec),
         )
