@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from comal_operator.core.names import FIELD_MANAGER, MANAGED_BY
-from comal_operator.core.plan import Manifest, Named, Question, Ref, Relevant, Seen
+from comal_operator.core.plan import (
+    Manifest,
+    Named,
+    Question,
+    Ref,
+    Relevant,
+    RouterVersions,
+    Seen,
+)
 from comal_operator.shell.cache import Cache, ObjectKey
 from comal_operator.shell.facts import on_node, owned_by, sharing_a_model
 from comal_operator.shell.gateway import Gateway
@@ -41,6 +49,15 @@ class View:
     def with_answers(self, answers: dict[Question, Any]) -> View:
         """Return the view after questions were answered."""
         return View(self.obj, replace(self.seen, answers={**self.seen.answers, **answers}))
+
+    def asked_anew(self) -> View:
+        """Return the view without what routers said: they go on counting while we write."""
+        kept: dict[Question, Any] = {
+            question: answer
+            for question, answer in self.seen.answers.items()
+            if not isinstance(question, RouterVersions)
+        }
+        return View(self.obj, replace(self.seen, answers=kept))
 
     def with_refusal(self, ref: Ref, sentence: str) -> View:
         """Return the view after the API server refused a write for good."""
