@@ -50,3 +50,12 @@ def test_tensorflow_is_in_no_image_that_does_not_say_so() -> None:
 
     assert heavy == {"tensorflow", "tensorflow-gpu", "scorer-tensorflow"}
     assert with_it == {"trainer", "trainer-gpu", "scorer-tensorflow"}
+
+
+def test_builds_are_given_every_file_that_they_copy() -> None:
+    text = (REPOSITORY / "Dockerfile").read_text()
+    lines = (REPOSITORY / ".dockerignore").read_text().splitlines()
+    given = tuple(line.removeprefix("!") for line in lines if line.startswith("!"))
+    copied = {source for stage in stages(text, defaults(text)).values() for source in stage.sources}
+    assert {one for one in copied if not one.startswith(given)} == set()
+    assert {one for one in copied if not (REPOSITORY / one).exists()} == set()
