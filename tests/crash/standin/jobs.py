@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from comal_operator.core.names import LABEL_STEP
+from comal_trainer.contract.check import Checked
 from comal_trainer.contract.smoke import Smoked
 from crash.cluster import Body, Cluster
 
@@ -41,7 +42,11 @@ class Script:
     never_ready: frozenset[str] = frozenset()
     """Model versions whose scoring Pods never become ready."""
     failing: frozenset[str] = frozenset()
-    """Model versions that answer every request with 5xx; only then do routers count at all."""
+    """Model versions that answer every request with 5xx; routers count only for it and `slow`."""
+    slow: frozenset[str] = frozenset()
+    """Model versions that take ten times as long as others for every answer."""
+    queried: Checked | None = None
+    """What Prometheus is found to say, whatever it is asked."""
     refused_records: int = 0
     """How many attempts to record a version in Azure ML are refused, of each version."""
     busy_pods: int = 1
@@ -72,6 +77,8 @@ class Script:
             return json.dumps({"size": 3, "error": None})
         if step == "smoke":
             return Smoked(True, "HTTP 200").encode()
+        if step == "check" and self.queried is not None:
+            return self.queried.encode()
         if step == "convert":
             return json.dumps(CONVERTED)
         if step == "register":

@@ -25,6 +25,8 @@ _ENDPOINTS = "endpoints.json"
 # What tells which shares a router runs, and whether it answers anybody at all.
 _FILES = (_ENDPOINTS, "routes.json")
 _REQUESTS = 10
+# Milliseconds: how long an answer takes, and how long a slow one.
+_QUICK, _SLOW = 10.0, 100.0
 
 
 class Routers:
@@ -34,7 +36,7 @@ class Routers:
         self._mirror = mirror
         self._namespace = namespace
         self._lag = script.router_lag
-        self._failing = script.failing
+        self._failing, self._slow = script.failing, script.slow
         self._counted: dict[tuple[int, str], Counters] = {}
         self._written: dict[str, list[tuple[float, dict[str, str]]]] = {}
         self._shares: dict[str, dict[str, Decimal]] = {}
@@ -54,20 +56,22 @@ class Routers:
         [secret] = [one["secret"] for one in pod["spec"]["volumes"] if one["name"] == "config"]
         router = int(question.pod.rpartition("-")[2])
         told = self._versions(router, secret["secretName"])
-        if told is None or not (question.counters and self._failing):
+        if told is None or not (question.counters and (self._failing or self._slow)):
             return told
         return {**told, "reading": self._reading(router, traffic_of(told["endpoints"]))}
 
     def _reading(self, router: int, shares: Mapping[str, str]) -> Reading:
         for revision in (one for one, share in shares.items() if Decimal(share)):
-            failed = _REQUESTS if self._fails(revision) else 0
+            failed = _REQUESTS if self._is_of(self._failing, revision) else 0
+            took = _SLOW if self._is_of(self._slow, revision) else _QUICK
             before = self._counted.get((router, revision), Counters())
-            self._counted[router, revision] = before + Counters(_REQUESTS, failed)
+            more = Counters(_REQUESTS, failed, {took: _REQUESTS})
+            self._counted[router, revision] = before + more
         return Reading({one: self._counted.get((router, one), Counters()) for one in shares})
 
-    def _fails(self, revision: str) -> bool:
+    def _is_of(self, versions: frozenset[str], revision: str) -> bool:
         return any(
-            model_versions(one) & self._failing
+            model_versions(one) & versions
             for one in self._mirror.all(self._namespace, "Deployment")
             if one["metadata"]["labels"].get(LABEL_REVISION) == revision
         )
