@@ -135,3 +135,20 @@ def test_routers_and_pods_may_die_and_callers_do_not_notice(
         wait_condition(kubectl, "mdep", "steady", ("Ready", "True"), seconds=120)
     totals = traffic.stop()
     assert totals.lost == 0, totals.failures
+
+
+def test_a_scorer_that_crashes_leaves_its_last_words(kubectl: Kubectl) -> None:
+    train(kubectl, "first", "0.5")
+    model = {"name": "diabetes", "trainingRun": "first"}
+    # Nothing of ours runs before this crash, so what it logged is all that there is.
+    broken = {"env": [{"name": "PYTHONHOME", "value": "/nowhere"}], "startupTimeout": "60s"}
+    kubectl.apply(a_deployment("crashing", model=model, predictor=broken))
+    found = wait_condition(kubectl, "mdep", "crashing", ("Stalled", "True"), seconds=240)
+    first, *log = condition(found, "Ready")["message"].splitlines()
+    assert "exit code 1" in first, first
+    assert first.endswith("; the log ended:")
+    assert 2 <= len(log) <= 20
+    assert "No module named 'encodings'" in "\n".join(log)
+
+    kubectl.apply(a_deployment("crashing", model=model))
+    wait_condition(kubectl, "mdep", "crashing", ("Ready", "True"), seconds=240)
