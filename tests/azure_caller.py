@@ -10,13 +10,16 @@ from pathlib import Path
 from comal_trainer.command_line import run
 from comal_trainer.contract.azure import (
     DIGEST_TAG,
+    IMPORT_COMMAND,
     OWNER_TAG,
     RECORD_COMMAND,
     AzureAnswer,
     DataAsset,
     Entry,
+    Origin,
     Workspace,
     check_arguments,
+    import_arguments,
     record_arguments,
 )
 from make import DIGEST
@@ -57,6 +60,8 @@ class Caller:
         given.append(f"--authorities={self.folder / 'ca.crt'}")
         if given[0] == RECORD_COMMAND:
             given.append(f"--folder={self.folder / 'model'}")
+        if given[0] == IMPORT_COMMAND:
+            given.append(f"--workspace={self.folder}/brought")
         return given
 
     def ask(self, arguments: tuple[str, ...]) -> AzureAnswer:
@@ -75,6 +80,15 @@ class Caller:
     def record(self, entry: Entry = ENTRY) -> AzureAnswer:
         """Ask for the record."""
         return self.ask(record_arguments(self.workspace, entry))
+
+    @property
+    def brought(self) -> Path:
+        """Where an imported model lies."""
+        return self.folder / "brought" / "model"
+
+    def bring(self, origin: Origin) -> AzureAnswer:
+        """Ask for the files of a model."""
+        return self.ask(import_arguments(self.workspace, origin))
 
 
 def write_secret(folder: Path, **keys: str) -> None:

@@ -19,9 +19,21 @@ from comal_operator.core.plan import (
 )
 from comal_operator.core.registry.decide import plan_model_registry
 from comal_operator.core.registry.version import plan_model_version
-from comal_trainer.contract import JobError
+from comal_operator.core.serving.decide import plan_model_deployment
+from comal_trainer.contract import Converted, JobError, Registered, Signature, Tensor
 from comal_trainer.contract.azure import AzureAnswer
-from make import NOON, SETTINGS, a_registry, an_ended_pod, conditions, ended_job, owned
+from make import (
+    DIGEST,
+    NOON,
+    SETTINGS,
+    a_pod,
+    a_registry,
+    an_ended_pod,
+    conditions,
+    ended_job,
+    owned,
+)
+from serving_world import an_endpoint
 
 GUID = "33333333-3333-3333-3333-333333333333"
 WORKSPACE = (
@@ -32,6 +44,11 @@ RECORD = f"{WORKSPACE}/models/diabetes/versions/2"
 CSV = "sha256:" + "c" * 64
 IDENTITY = {"workloadIdentity": {"clientId": GUID}}
 SECRET = {"secretRef": {"name": "principal"}}
+_DECISIONS = {
+    "ModelDeployment": plan_model_deployment,
+    "ModelRegistry": plan_model_registry,
+    "ModelVersion": plan_model_version,
+}
 WITH_IMAGE = replace(SETTINGS, azure_image="localhost/comal/azure:1")
 
 
@@ -80,7 +97,7 @@ class World:
         return self.look("ModelVersion", f"diabetes-v{number}")
 
     def _plan(self, kind: str, name: str) -> Plan:
-        decide = plan_model_registry if kind == "ModelRegistry" else plan_model_version
+        decide = _DECISIONS[kind]
         obj = self.objects[(kind, name)]
         return decide(obj, Seen(self.objects), now=self.now, settings=self.settings)
 
@@ -90,6 +107,7 @@ class World:
                 self.put(owned(manifest, owner))
             case Create(manifest):
                 made = owned(manifest, owner)
+                made["metadata"].setdefault("generation", 1)
                 self.created.append(made)
                 self.put(made)
             case Apply(manifests):
@@ -97,6 +115,14 @@ class World:
                     self.put(owned(one, owner))
             case WriteStatus(ref, _, status):
                 self.put({**self.objects[(ref.kind, ref.name)], "status": dict(status)})
+
+    @property
+    def jobs(self) -> list[Manifest]:
+        return [one for one in self.created if one["kind"] == "Job"]
+
+    @property
+    def versions(self) -> list[Manifest]:
+        return [one for one in self.created if one["kind"] == "ModelVersion"]
 
     def answer(self, answer: AzureAnswer) -> None:
         """End the newest Job with this answer."""
@@ -129,3 +155,56 @@ def a_found_workspace(*versions: Manifest, **azure: Any) -> World:
     world.answer(AzureAnswer(id=WORKSPACE))
     world.registry()
     return world
+
+
+CONVERTED = Converted(
+    format="onnx",
+    source_format="keras",
+    contract="base64-image",
+    signature=Signature((Tensor("x", "float32", (-1, 3)),), (Tensor("y", "float32", (-1, 1)),)),
+)
+
+
+def an_importing_world(
+    uri: str = "azureml:Taco_Net:7", registry: Any = None, **model: Any
+) -> World:
+    """Return a world with an endpoint that names a model of the workspace, which is reached."""
+    endpoint = an_endpoint(model={"name": "tacos", "uri": uri, **model})
+    world = World(registry or a_mirrored_registry(), endpoint)
+    world.registry()
+    world.answer(AzureAnswer(id=WORKSPACE))
+    world.registry()
+    deployment = world.objects["Deployment", "comal-registry-default"]
+    world.put({**deployment, "status": {"availableReplicas": 1}})
+    world.registry()
+    world.created.clear()
+    return world
+
+
+def end_import(
+    world: World,
+    version: str = "7",
+    converted: Converted = CONVERTED,
+    pushed: Registered | None = None,
+    brought: AzureAnswer | None = None,
+) -> None:
+    """End the newest import, each of its containers with its last words."""
+    said = {
+        "bring": brought or AzureAnswer(id=f"{WORKSPACE}/models/Taco_Net/versions/{version}"),
+        "adopt": converted,
+        "register": pushed or Registered(digest=DIGEST, size=9, files=2),
+    }
+    bring, adopt, register = (
+        {"name": name, "state": {"terminated": {"exitCode": 0, "message": message.encode()}}}
+        for name, message in said.items()
+    )
+    job = world.jobs[-1]
+    world.put(
+        a_pod(
+            job,
+            phase="Succeeded",
+            initContainerStatuses=[bring, adopt],
+            containerStatuses=[register],
+        )
+    )
+    world.put(ended_job(job, "Complete"))

@@ -9,6 +9,7 @@ import pytest
 
 from apiserver.server import Client
 from apiserver.wrong_azure import GUID, mirrored
+from azure_world import a_mirrored_registry, an_importing_world, end_import
 from comal_operator.core.plan import Apply, Create, Manifest, Plan, Seen, WriteStatus
 from comal_operator.core.registry.decide import plan_model_registry
 from comal_operator.core.registry.version import plan_model_version
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.apiserver
 _SETTINGS = replace(SETTINGS, azure_image="localhost/comal/azure:1")
 _DELETING = {"deletionPolicy": "Delete"}
 _PATHS = {
+    "ModelVersion": "/apis/comal.dev/v1alpha1/namespaces/{}/modelversions",
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
     "Pod": "/api/v1/namespaces/{}/pods",
@@ -68,6 +70,28 @@ def test_every_child_is_taken(admin: Client, namespace: str, kind: str) -> None:
             pod["metadata"] = {"name": "p", **template["metadata"]}
             _take(admin, namespace, pod)
     assert kinds == ["ServiceAccount", "NetworkPolicy", "Job", "Job", "Job"]
+
+
+@pytest.mark.parametrize("kind", ["workloadIdentity", "secretRef"])
+def test_an_import_is_taken_and_what_comes_of_it(admin: Client, namespace: str, kind: str) -> None:
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    admin.merge(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": restricted}})
+    credential = {"workloadIdentity": {"clientId": GUID}, "secretRef": {"name": "principal"}}
+    world = an_importing_world(registry=a_mirrored_registry({kind: credential[kind]}))
+    account = world.objects["ServiceAccount", "comal-registry-default-azure"]
+    _take(admin, namespace, dict(account))
+    world.look("ModelDeployment", "diabetes")
+    [job] = world.jobs
+    template = job["spec"]["template"]
+    pod = {"apiVersion": "v1", "kind": "Pod", **template}
+    pod["metadata"] = {"name": "p", **template["metadata"]}
+    for child in (dict(job), pod):
+        _take(admin, namespace, child)
+    end_import(world)
+    world.look("ModelDeployment", "diabetes")
+    [version] = world.versions
+    made = {**version, "metadata": {**version["metadata"], "namespace": namespace}}
+    _take(admin, namespace, made)
 
 
 def _take(admin: Client, namespace: str, body: dict[str, Any]) -> None:

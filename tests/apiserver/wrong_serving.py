@@ -47,6 +47,36 @@ def beside(*variants: tuple[str, str], **spec: Any) -> dict[str, Any]:
 # (manifest, words that the refusal must have)
 WRONG_SERVING = [
     pytest.param(
+        choosing(uri="azureml:Taco_Net"),
+        ("spec.model.uri", "must be azureml:<name>:<version>"),
+        id="a model of Azure without a version",
+    ),
+    pytest.param(
+        choosing(uri="https://example.org/model.onnx"),
+        ("spec.model.uri", "must be azureml:<name>:<version>"),
+        id="a model of anywhere",
+    ),
+    pytest.param(
+        choosing(uri="azureml:Taco_Net:7", version="2"),
+        ("spec.model", "exactly one of", "uri"),
+        id="a model of Azure and a version here",
+    ),
+    pytest.param(
+        choosing(uri="azureml:Taco_Net@latest", autoUpdate=True),
+        ("spec.model", "autoUpdate goes with alias or latest"),
+        id="a model of Azure that is to be followed",
+    ),
+    pytest.param(
+        choosing(latest=True, registry="default"),
+        ("spec.model", "remove registry"),
+        id="a registry for what is registered",
+    ),
+    pytest.param(
+        endpoint(variants=[{"name": "green", "model": {"name": "diabetes", "uri": "azureml:a:1"}}]),
+        ("spec.variants", "model.uri is not imported"),
+        id="a variant of Azure",
+    ),
+    pytest.param(
         endpoint(replicas=2, autoscaling={"max": 5, "cpu": 70}, predictor=REQUESTING),
         ("spec", "both replicas and autoscaling", "remove replicas"),
         id="two who scale",

@@ -21,7 +21,7 @@ HOST = "*.blob.core.windows.net"
 VERSION = "3.35.0"
 ACCOUNT = "comalstore"
 KEY = base64.b64encode(b"not-a-secret-" * 4).decode()
-_PATIENCE = 60.0
+_PATIENCE = 300.0
 
 
 def installed() -> Path:

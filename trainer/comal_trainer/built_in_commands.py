@@ -61,7 +61,10 @@ def declare(commands: Commands) -> None:
     record.add_argument("--folder", type=Path, default=Path(azure.MODEL_DIR))
     prune = commands.add(azure.PRUNE_COMMAND, "delete records of what is gone", _azure_prune)
     prune.add_argument("--gone", type=azure.read_gone, required=True)
-    for asked in (azure_check, record, prune):
+    fetched = commands.add(azure.IMPORT_COMMAND, "download a model of Azure ML", _azure_import)
+    fetched.add_argument("--origin", type=azure.Origin.parse, required=True)
+    commands.add(azure.ADOPT_COMMAND, "make the package of an imported model", _adopt)
+    for asked in (azure_check, record, prune, fetched):
         asked.add_argument("--target", type=azure.read_workspace, required=True)
         asked.add_argument("--login", type=Path, default=Path(azure.LOGIN_DIR))
         asked.add_argument("--authorities", type=Path, default=Path(azure.CA_FILE))
@@ -177,6 +180,23 @@ def _azure_prune(flags: Flags) -> None:
     from comal_trainer.termination import report  # noqa: PLC0415
 
     report(prune(Place.of(flags), flags.given.gone), flags.settings.environment)
+
+
+def _azure_import(flags: Flags) -> None:
+    from comal_trainer.azure_ml.bring import bring  # noqa: PLC0415
+    from comal_trainer.azure_ml.record import Place  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    settings = flags.settings
+    answer = bring(Place.of(flags), flags.given.origin, settings.model_dir)
+    report(answer, settings.environment)
+
+
+def _adopt(flags: Flags) -> None:
+    from comal_trainer.adopt import adopt  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    report(adopt(flags.settings), flags.settings.environment)
 
 
 def _suggest(flags: Flags) -> None:

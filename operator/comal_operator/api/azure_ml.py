@@ -154,10 +154,22 @@ class AzureML(ApiType):
     """
 
 
+ModelUri = Annotated[
+    str,
+    Field(
+        pattern=r"^azureml:[a-zA-Z0-9][-_.a-zA-Z0-9]*(:[a-zA-Z0-9][-_.a-zA-Z0-9]*|@latest)$",
+        max_length=294,
+        json_schema_extra=remedy(
+            "must be azureml:<name>:<version> or azureml:<name>@latest, such as azureml:tacos:7"
+        ),
+    ),
+]
+
+
 class AzureErrand(ApiType):
     """How far something is that is to be done in Azure."""
 
-    id: Annotated[str, Field(max_length=512)]
+    id: Annotated[str, Field(max_length=1024)]
     """Azure's id of the workspace, or of the record."""
     asked: Annotated[str, Field(max_length=16)]
     """Digest of all that was asked, credential included: other words are tried at once."""
@@ -169,3 +181,10 @@ class AzureErrand(ApiType):
     """Where the workspace is, as Azure said when it was found."""
     next_attempt: Timestamp | None = None
     """When it is tried again."""
+
+
+class AzureImport(AzureErrand):
+    """How far the import of a model from a workspace is."""
+
+    found: ModelUri | None = None
+    """What was imported, with its version: what `@latest` meant."""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from comal_operator.api.azure_ml import AzureImport
 from comal_operator.api.meta import ApiType, Conditions, Digest, Timestamp
 from comal_operator.api.rollout_status import (
     AnalysisStatus,
@@ -22,7 +23,7 @@ Share = Annotated[str, Field(max_length=8)]
 class ResolvedModel(ApiType):
     """What `spec.model` was found to mean."""
 
-    requested: Annotated[str, Field(max_length=128)]
+    requested: Annotated[str, Field(max_length=400)]
     """The choice that was resolved, such as diabetes/latest."""
     model_version: VersionName
     """Name of the ModelVersion."""
@@ -121,6 +122,8 @@ class ModelDeploymentStatus(ApiType):
     """The Secret with the keys of callers; none where callers need none."""
     resolved: ResolvedModel | None = None
     """What `spec.model` was found to mean; remembered for autoUpdate: false."""
+    model_import: AzureImport | None = None
+    """How far the import of spec.model.uri is. Remembered."""
     stable: RevisionStatus | None = None
     """The revision that serves."""
     candidate: RevisionStatus | None = None

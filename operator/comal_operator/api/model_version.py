@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from comal_operator.api.azure_ml import AzureErrand
+from comal_operator.api.azure_ml import AzureErrand, ModelUri
 from comal_operator.api.meta import (
     AGE,
     UNIQUE,
@@ -167,6 +167,15 @@ class RunReference(ApiType):
     """Its uid: one run registers once."""
 
 
+class Imported(ApiType):
+    """The model of an Azure ML workspace that the version is."""
+
+    uri: ModelUri
+    """Its name and version there."""
+    workspace: Annotated[str, Field(max_length=512)]
+    """Azure's id of the workspace."""
+
+
 class GateRecord(GateStatus):
     """What the gate said of the version when it was registered."""
 
@@ -195,8 +204,10 @@ class TrainedOn(DataStatus):
 class Lineage(ApiType):
     """Where the version came from."""
 
-    run: RunReference
-    """The TrainingRun that made it."""
+    run: RunReference | None = None
+    """The TrainingRun that made it; none of a version that was imported."""
+    imported: Imported | None = None
+    """Where it was imported from."""
     experiment: Annotated[str, Field(max_length=128)] | None = None
     """The run's experiment."""
     source: Source | None = None

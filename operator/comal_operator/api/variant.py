@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from comal_operator.api.meta import ApiType, Percent, remedy, rule
+from comal_operator.api.meta import ApiType, Percent, remedy, rule, rules
 from comal_operator.api.model_choice import ModelChoice
 
 VariantName = Annotated[
@@ -25,6 +25,16 @@ VariantName = Annotated[
 
 class Variant(ApiType):
     """A model version with Pods and a share of its own, for as long as it stands here."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.model.uri)",
+                "variants[].model.uri is not imported: name it in spec.model of a ModelDeployment,"
+                " then its version here",
+            )
+        )
+    )
 
     name: VariantName
     """Its name: `azureml-model-deployment: <name>` reaches it whatever the shares, and so does a

@@ -129,6 +129,7 @@ class AzureState(StrEnum):
     DELETING = "Deleting"
     LOGGED_IN = "LoggedIn"
     FOUND = "Found"
+    IMPORTED = "Imported"
     RECORDING = "Recording"
     RECORDED = "Recorded"
     REGION_UNKNOWN = "RegionUnknown"

@@ -14,6 +14,7 @@ from comal_operator.core.serving.handling import Handling, Mirror, Role, Rule
 from comal_operator.core.serving.looked import look
 from comal_operator.core.serving.router import config_of
 from comal_operator.core.serving.routing import handling_of, routing_of
+from make import SETTINGS
 from serving_moments import rolling, serving
 from serving_world import ServingWorld, an_endpoint
 
@@ -57,7 +58,7 @@ def test_the_spec_says(spec: dict[str, Any], expected: Handling) -> None:
 
 
 def routing(world: ServingWorld) -> Routing:
-    looked = look(world.mdep, Seen(dict(world.objects)), world.now)
+    looked = look(world.mdep, Seen(dict(world.objects)), world.now, SETTINGS)
     return routing_of(looked, None)
 
 

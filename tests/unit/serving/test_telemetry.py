@@ -9,7 +9,7 @@ from comal_operator.core.plan import Seen
 from comal_operator.core.serving.looked import look
 from comal_operator.core.serving.router import config_of
 from comal_operator.core.serving.routing import routing_of
-from make import a_version
+from make import SETTINGS, a_version
 from serving_world import ServingWorld, an_endpoint
 
 COLLECTOR = "http://otel-collector.monitoring:4318"
@@ -24,7 +24,7 @@ def served(**fields: Any) -> ServingWorld:
 
 
 def files_of(world: ServingWorld) -> dict[str, Any]:
-    looked = look(world.mdep, Seen(dict(world.objects)), world.now)
+    looked = look(world.mdep, Seen(dict(world.objects)), world.now, SETTINGS)
     files = config_of(routing_of(looked, None)).files
     return {name: json.loads(files[name])["resources"] for name in WATCHED}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -13,6 +14,9 @@ from comal_trainer.contract import ContractError, JobError, _count, _error, _Mes
 CHECK_COMMAND: Final = "azure-check"
 RECORD_COMMAND: Final = "azure-record"
 PRUNE_COMMAND: Final = "azure-prune"
+IMPORT_COMMAND: Final = "azure-import"
+# Makes the package to register of what was imported.
+ADOPT_COMMAND: Final = "adopt"
 # Where the Job finds the Secret's files, and the model that was fetched by its digest.
 LOGIN_DIR: Final = "/var/run/secrets/comal.dev/azure"
 MODEL_DIR: Final = "/comal/model"
@@ -42,6 +46,8 @@ class AzureReason(StrEnum):
     AUTH_FAILED = "AzureAuthFailed"
     FORBIDDEN = "AzureForbidden"
     WORKSPACE_NOT_FOUND = "WorkspaceNotFound"
+    MODEL_NOT_FOUND = "AzureModelNotFound"
+    MODEL_UNREADABLE = "AzureModelUnreadable"
     RECORD_CONFLICT = "RecordConflict"
     REFUSED = "AzureRefused"
     THROTTLED = "AzureThrottled"
@@ -136,9 +142,39 @@ class Gone:
         return (tags.get(REGISTRY_TAG), tags.get(OWNER_TAG)) == (self.registry, owner)
 
 
+_URI: Final = re.compile(r"azureml:(?P<model>[^:@]+)(?::(?P<version>[^:@]+)|@latest)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A model of the workspace that is to be served here, whoever registered it."""
+
+    model: str
+    version: str = ""
+    """Empty: the newest at the time of asking."""
+
+    @classmethod
+    def parse(cls, uri: str) -> Self:
+        """Return what `azureml:name:version` or `azureml:name@latest` names."""
+        found = _URI.fullmatch(uri)
+        if found is None:
+            raise ContractError(f"{uri!r:.80} is not azureml:<name>:<version>")
+        return cls(model=found["model"], version=found["version"] or "")
+
+    @property
+    def uri(self) -> str:
+        """The words for it."""
+        return f"azureml:{self.model}" + (f":{self.version}" if self.version else "@latest")
+
+    def id_in(self, workspace: Workspace) -> str:
+        """Return the path that Azure knows it by."""
+        which = f"versions/{self.version}" if self.version else "labels/latest"
+        return f"{workspace.id}/models/{self.model}/{which}"
+
+
 @dataclass(frozen=True, slots=True)
 class AzureAnswer(_Message):
-    """The answer of both commands: the id of what is there, or why it is not."""
+    """The answer of each command: the id of what is there, or why it is not."""
 
     id: str = ""
     error: JobError | None = None
@@ -173,6 +209,11 @@ def record_arguments(workspace: Workspace, entry: Entry) -> tuple[str, ...]:
 def prune_arguments(workspace: Workspace, gone: Gone) -> tuple[str, ...]:
     """Return the container arguments of the Job that deletes the records of what is gone."""
     return PRUNE_COMMAND, f"--target={_packed(workspace)}", f"--gone={_packed(gone)}"
+
+
+def import_arguments(workspace: Workspace, origin: Origin) -> tuple[str, ...]:
+    """Return the container arguments of what lays a model of the workspace into the volume."""
+    return IMPORT_COMMAND, f"--target={_packed(workspace)}", f"--origin={origin.uri}"
 
 
 def read_gone(text: str) -> Gone:

@@ -16,21 +16,36 @@ from comal_operator.core.children import child_metadata, container_security, pod
 from comal_operator.core.names import LABEL_MODEL_REGISTRY, labels
 from comal_operator.core.network_rules import DNS, IN_CLUSTER, OUTSIDE
 from comal_operator.core.plan import Manifest, Settings
-from comal_operator.core.registry.objects import READER_PORT, registry_labels, service_name
+from comal_operator.core.registry.address import repository
+from comal_operator.core.registry.objects import (
+    READER_PORT,
+    WRITER_PORT,
+    login_secret_name,
+    registry_labels,
+    service_name,
+    writer_url,
+)
 from comal_scorer import contract as scorer
-from comal_trainer.contract.azure import CA_FILE, LOGIN_DIR, MODEL_DIR, Workspace
+from comal_trainer import contract
+from comal_trainer.contract.azure import ADOPT_COMMAND, CA_FILE, LOGIN_DIR, MODEL_DIR, Workspace
 
 COMPONENT: Final = "azure"
 # By these AKS' webhook finds the account and the Pods that shall have a token for Entra.
 _CLIENT_ID: Final = "azure.workload.identity/client-id"
 _USE: Final = "azure.workload.identity/use"
+_SKIP: Final = "azure.workload.identity/skip-containers"
 _LOGIN: Final = "login"
 _MODEL: Final = "model"
 _AUTHORITIES: Final = "authorities"
 _CA_DIR: Final = str(PurePosixPath(CA_FILE).parent)
 _IN_CLUSTER_HOSTS: Final = "localhost,127.0.0.1,.svc,.cluster.local"
+_WRITER: Final = "registry"
 _KEPT_SECONDS: Final = 3600
 _CHECK_SECONDS: Final = 900
+# The containers of an import, in their order; only the first one comes as somebody.
+BRING: Final = "bring"
+ADOPT: Final = "adopt"
+REGISTER: Final = "register"
 # A large model takes its time to be uploaded.
 _RECORD_SECONDS: Final = 2 * 3600
 
@@ -84,6 +99,8 @@ def _network_policy(registry: Manifest, metadata: Manifest, workspace: Workspace
     reader = {"to": [store], "ports": [{"protocol": "TCP", "port": READER_PORT}]}
     # The proxy may be a Pod, of which only its Service's port is known.
     proxy = [IN_CLUSTER] if workspace.proxy else []
+    # What is imported is pushed.
+    writer = {"to": [store], "ports": [{"protocol": "TCP", "port": WRITER_PORT}]}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -91,7 +108,7 @@ def _network_policy(registry: Manifest, metadata: Manifest, workspace: Workspace
         "spec": {
             "podSelector": {"matchLabels": labels(COMPONENT)},
             "policyTypes": ["Ingress", "Egress"],
-            "egress": [DNS, OUTSIDE, reader, *proxy],
+            "egress": [DNS, OUTSIDE, reader, writer, *proxy],
         },
     }
 
@@ -130,6 +147,58 @@ def record_job(
     pod["containers"][0]["volumeMounts"].append({**mount, "readOnly": True})
     pod["volumes"].append({"name": _MODEL, "emptyDir": {}})
     return _job(version, name, mark=mark, workspace=workspace, pod=pod, seconds=_RECORD_SECONDS)
+
+
+def import_job(
+    owner: Manifest,
+    name: str,
+    *,
+    workspace: Workspace,
+    arguments: Sequence[str],
+    target: tuple[str, str],
+    mark: dict[str, str],
+    settings: Settings,
+) -> Manifest:
+    """Return the Job that brings a model out of the workspace and pushes it as `target`.
+
+    Three containers share a volume and no login: the one that asks Azure, the one that converts,
+    and may load somebody's pickle, and the one that may write to the registry.
+    """
+    registry, model = target
+    pod = _pod(registry, workspace, arguments, settings.azure_image)
+    files = {"name": _MODEL, "mountPath": contract.DEFAULT_WORKSPACE}
+    [bring] = pod["containers"]
+    bring["name"] = BRING
+    bring["volumeMounts"].append(files)
+    adopt = _container(ADOPT, settings.trainer_image, [ADOPT_COMMAND], [files])
+    adopt["resources"] = {
+        "requests": {"cpu": "50m", "memory": "256Mi"},
+        "limits": {"memory": "4Gi"},
+    }
+    pushed = contract.register_arguments(
+        url=writer_url(registry), repository=repository(model), tag=name
+    )
+    login = {"name": _WRITER, "mountPath": contract.CREDENTIALS_DIR, "readOnly": True}
+    register = _container(REGISTER, settings.trainer_image, pushed, [files, login])
+    pod["initContainers"] = [bring, adopt]
+    pod["containers"] = [register]
+    pod["volumes"] += [{"name": _MODEL, "emptyDir": {}}, _writer_login(registry)]
+    job = _job(owner, name, mark=mark, workspace=workspace, pod=pod, seconds=_RECORD_SECONDS)
+    if workspace.client_id:
+        job["spec"]["template"]["metadata"]["annotations"] = {_SKIP: f"{ADOPT};{REGISTER}"}
+    return job
+
+
+def _writer_login(registry: str) -> dict[str, Any]:
+    keys = (contract.USERNAME_FILE, contract.PASSWORD_FILE)
+    return {
+        "name": _WRITER,
+        "secret": {
+            "secretName": login_secret_name(registry),
+            "defaultMode": 0o440,
+            "items": [{"key": key, "path": key} for key in keys],
+        },
+    }
 
 
 def _pod(
@@ -200,7 +269,7 @@ def _job(
     workspace: Workspace,
     pod: dict[str, Any],
     seconds: int,
-) -> Manifest:
+) -> dict[str, Any]:
     marks = labels(COMPONENT, **mark)
     use = {_USE: "true"} if workspace.client_id else {}
     evicted = {"type": "DisruptionTarget", "status": "True"}

@@ -16,11 +16,10 @@ from comal_operator.core.registry import errand
 from comal_operator.core.registry.address import split_location
 from comal_operator.core.registry.azure_job import record_job, workspace_of
 from comal_operator.core.registry.azure_workspace import (
-    AUTHORIZED,
-    FOUND,
     MIRRORED,
     NO_IMAGE,
     is_reached,
+    why_not_reached,
 )
 from comal_trainer.contract.azure import (
     DIGEST_TAG,
@@ -57,6 +56,10 @@ def mirror(version: Manifest, seen: Seen, now: datetime, settings: Settings) -> 
     workspace = workspace_of(registry) if registry is not None else None
     if registry is None or workspace is None:
         return Mirror(wire)
+    imported = _imported(version)
+    if imported is not None:
+        text = f"it was imported from there, as {imported['uri']}"
+        return Mirror(wire, condition(MIRRORED, True, AzureState.IMPORTED, text))
     wanted = _wanted(version, registry, workspace, settings)
     old = errand.known(wire, wanted)
     if old.done:
@@ -89,6 +92,7 @@ def entry_of(version: Manifest, registry: Manifest) -> Entry:
     """Return what the record says: whose it is, what it was made of, and the user's own words."""
     spec, meta = version["spec"], version["metadata"]
     lineage: Mapping[str, Any] = spec["lineage"]
+    run: Mapping[str, Any] = lineage.get("run") or {}
     source: Mapping[str, Any] = lineage.get("source") or {}
     data: Sequence[Mapping[str, Any]] = lineage.get("data", ())
     assets = {one["name"]: asset for one in data if (asset := _asset(spec["model"], one))}
@@ -96,8 +100,8 @@ def entry_of(version: Manifest, registry: Manifest) -> Entry:
         OWNER_TAG: f"{meta['namespace']}/{meta['name']}",
         DIGEST_TAG: spec["digest"],
         REGISTRY_TAG: registry["metadata"]["uid"],
-        "comal.run": lineage["run"]["name"],
-        "comal.run-id": lineage["run"]["uid"],
+        "comal.run": run.get("name"),
+        "comal.run-id": run.get("uid"),
         "comal.experiment": lineage.get("experiment"),
         "comal.repository": source.get("repository"),
         "comal.revision": source.get("revision"),
@@ -180,12 +184,7 @@ def _held(
 ) -> errand.Told | None:
     """Return what an attempt that is due has to wait for, or None."""
     if not is_reached(registry, workspace):
-        conditions = registry.get("status", {}).get("conditions")
-        said = [find(conditions, kind) for kind in (AUTHORIZED, FOUND)]
-        bad = next((one for one in said if one is not None and one["status"] != "True"), None)
-        why = f"{bad['reason']}: {bad['message']}" if bad else "it has not been looked for yet"
-        text = f"ModelRegistry {registry['metadata']['name']}: {why}"
-        return errand.Told(AzureState.WAITING_FOR_WORKSPACE, text)
+        return errand.Told(AzureState.WAITING_FOR_WORKSPACE, why_not_reached(registry))
     first = sorted(_waiting(registry, workspace, seen, now))[:AT_ONCE]
     if _rank(version) in first:
         return None
@@ -199,13 +198,19 @@ def _waiting(
     found = []
     for one in seen.all("ModelVersion"):
         spec = one["spec"]
-        if spec["registry"] != registry["metadata"]["name"]:
+        if spec["registry"] != registry["metadata"]["name"] or _imported(one) is not None:
             continue
         wire = one.get("status", {}).get("azureML")
         entry = Entry(model=spec["model"], version=spec["version"])
         about = wire is not None and wire["id"] == entry.id_in(workspace)
         if not about or errand.is_due(AzureErrand.model_validate(wire), now):
             found.append(_rank(one))
+    return found
+
+
+def _imported(version: Manifest) -> Mapping[str, str] | None:
+    """Return where the version came from, if that is Azure ML: it needs no second record."""
+    found: Mapping[str, str] | None = version["spec"]["lineage"].get("imported")
     return found
 
 

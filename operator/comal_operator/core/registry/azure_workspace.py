@@ -51,6 +51,15 @@ def is_reached(registry: Manifest, workspace: Workspace) -> bool:
     )
 
 
+def why_not_reached(registry: Manifest) -> str:
+    """Return what keeps whoever waits for the workspace."""
+    conditions = registry.get("status", {}).get("conditions")
+    said = [find(conditions, kind) for kind in (AUTHORIZED, FOUND)]
+    bad = next((one for one in said if one is not None and one["status"] != "True"), None)
+    why = f"{bad['reason']}: {bad['message']}" if bad else "it has not been looked for yet"
+    return f"ModelRegistry {registry['metadata']['name']}: {why}"
+
+
 def reach(registry: Manifest, seen: Seen, now: datetime, settings: Settings) -> Reached:
     """Return how the workspace is reached; nothing where the registry names none."""
     workspace = workspace_of(registry)

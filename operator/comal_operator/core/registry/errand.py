@@ -32,6 +32,8 @@ class Wanted:
     """Digest of all that is asked."""
     job: Callable[[str], Manifest]
     """The Job of that name that asks for it."""
+    read: Callable[[Manifest], AzureAnswer | None] | None = None
+    """What a Pod of it answers; by default the message of its container."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,13 @@ def run(owner: Manifest, old: AzureErrand, wanted: Wanted, seen: Seen, now: date
     """Return where the errand stands, and the attempt that is due."""
     if old.done:
         return Errand(old)
-    name = child_name(owner["metadata"]["name"], COMPONENT, short_hash(old.asked, old.failures))
+    name = job_name(owner, old)
     job = seen.get("Job", name)
     if job is not None and not is_ours(job, owner):
         text = f"Job {name} exists and is not ours: delete it"
         return Errand(old, Told(AzureState.JOB_FAILED, text), again=timedelta(minutes=1))
     if job is not None:
-        return _judged(job, old, seen, now)
+        return _judged(job, old, wanted, seen, now)
     if ("Job", name) in seen.refusals:
         text = f"Job {name} was refused: {seen.refusals[('Job', name)]}"
         return Errand(old, Told(AzureState.JOB_FAILED, text), again=timedelta(minutes=1))
@@ -82,6 +84,17 @@ def run(owner: Manifest, old: AzureErrand, wanted: Wanted, seen: Seen, now: date
     if pause is not None:
         return Errand(old, again=pause)
     return Errand(old, create=Create(wanted.job(name)))
+
+
+def job_name(owner: Manifest, state: AzureErrand) -> str:
+    """Return the name of the attempt that is due or runs."""
+    digest = short_hash(state.asked, state.failures)
+    return child_name(owner["metadata"]["name"], COMPONENT, digest)
+
+
+def pods_of(job: Manifest, seen: Seen) -> list[Manifest]:
+    """Return the Pods of an attempt."""
+    return [pod for pod in seen.all("Pod") if is_ours(pod, job)]
 
 
 def is_due(state: AzureErrand, now: datetime) -> bool:
@@ -96,9 +109,10 @@ def _pause(state: AzureErrand, now: datetime) -> timedelta | None:
     return left if left > timedelta() else None
 
 
-def _judged(job: Manifest, old: AzureErrand, seen: Seen, now: datetime) -> Errand:
-    pods = [pod for pod in seen.all("Pod") if is_ours(pod, job)]
-    answer = next((found for pod in pods if (found := _answer(pod)) is not None), None)
+def _judged(job: Manifest, old: AzureErrand, wanted: Wanted, seen: Seen, now: datetime) -> Errand:
+    pods = pods_of(job, seen)
+    read = wanted.read or _answer
+    answer = next((found for pod in pods if (found := read(pod)) is not None), None)
     if answer is not None and answer.error is None:
         region = answer.region or None
         done = AzureErrand(id=old.id, asked=old.asked, done=True, region=region)

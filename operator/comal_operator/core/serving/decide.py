@@ -33,15 +33,17 @@ def plan_model_deployment(mdep: Manifest, seen: Seen, *, now: datetime, settings
     """
     if "deletionTimestamp" in mdep["metadata"]:
         return Plan()
-    looked = look(mdep, seen, now)
+    looked = look(mdep, seen, now, settings)
     upkeep = Upkeep(looked, seen, settings)
     verdict = verdict_on(looked, upkeep.strangers(), upkeep.refusals(), now)
     status = write_if_new(mdep, status_of(looked, verdict, now))
     if looked.has_news:
         return Plan(actions=status)
     upkept = upkeep.actions(now)
-    if upkept:
-        return Plan(actions=(*upkept, *status))
+    comes = looked.importing
+    brought = (comes.create,) if comes is not None and comes.create is not None else ()
+    if upkept or brought:
+        return Plan(actions=(*upkept, *brought, *status))
     must_ask = _must_ask(looked, now)
     if looked.told is None and (must_ask or looked.routers.ready):
         # At rest too: what is in the Secret shows only in what the routers run.
@@ -71,6 +73,8 @@ def _again(looked: Looked, upkeep: Upkeep, now: datetime) -> timedelta | None:
     moment = next_moment(looked.memory, looked.sight)
     times = [] if moment is None else [max(moment - now, _SOON)]
     times += [_KEYS_AGAIN] if upkeep.lacks_keys else []
+    if looked.importing is not None and looked.importing.again is not None:
+        times.append(looked.importing.again)
     if _must_ask(looked, now) and (looked.routers.ready or looked.routers.leaving):
         times.append(_watch(looked) or looked.patience(now))
     elif upkeep.behind:

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from comal_operator.api.model_deployment import ModelDeployment, ModelDeploymentSpec
 from comal_operator.core.children import is_ours
 from comal_operator.core.conditions import find, parse_timestamp
-from comal_operator.core.plan import Manifest, Seen
+from comal_operator.core.plan import Manifest, Seen, Settings
 from comal_operator.core.serving.autoscaling import with_capacity
 from comal_operator.core.serving.check_jobs import check_rounds
+from comal_operator.core.serving.importing import Importing, importing
 from comal_operator.core.serving.memory import Memory
 from comal_operator.core.serving.observed import (
     RevisionSeen,
@@ -48,6 +49,8 @@ class Looked:
     mdep: Manifest
     spec: ModelDeploymentSpec
     model: Resolved | Unresolved
+    importing: Importing | None
+    """How the model comes here that the spec names by its uri."""
     revision: str | None
     """The revision that the spec wants; None while its model is unknown."""
     newer: str | None
@@ -91,11 +94,12 @@ class Looked:
         return min(max(waited / 4, _ASK_AGAIN), _ASK_AGAIN_AT_LAST)
 
 
-def look(mdep: Manifest, seen: Seen, now: datetime) -> Looked:
+def look(mdep: Manifest, seen: Seen, now: datetime, settings: Settings) -> Looked:
     """Return what one look finds; raise ValidationError for a body that does not parse."""
     parsed = ModelDeployment.model_validate(mdep)
     status = parsed.status
-    model, spec = sized(resolve(parsed.spec.model, seen, status.resolved), parsed.spec, seen)
+    comes = importing(mdep, parsed.spec.model, seen, now, settings)
+    model, spec = sized(_meant(parsed, seen, comes), parsed.spec, seen)
     revision = revision_name(model, spec) if isinstance(model, Resolved) else None
     wishes = wishes_of(parsed.spec, status, seen)
     known = snapshots(mdep, seen)
@@ -125,6 +129,7 @@ def look(mdep: Manifest, seen: Seen, now: datetime) -> Looked:
         mdep=mdep,
         spec=spec,
         model=model,
+        importing=comes,
         revision=revision,
         newer=newer_than(parsed.spec.model, seen, model.model_version)
         if isinstance(model, Resolved)
@@ -139,6 +144,14 @@ def look(mdep: Manifest, seen: Seen, now: datetime) -> Looked:
         before=before,
         memory=memory,
     )
+
+
+def _meant(parsed: ModelDeployment, seen: Seen, comes: Importing | None) -> Resolved | Unresolved:
+    """Return the version that the spec means; one that is imported has to be here first."""
+    if comes is not None and comes.unresolved is not None:
+        return comes.unresolved
+    imported = comes.version if comes is not None else ""
+    return resolve(parsed.spec.model, seen, parsed.status.resolved, imported)
 
 
 def resolved_on_wire(looked: Looked) -> dict[str, str] | None:

@@ -62,6 +62,10 @@ class ResolutionReason(StrEnum):
     TRAINING_RUN_REJECTED = "TrainingRunRejected"
     OTHER_MODEL = "OtherModel"
     PROFILE_NOT_FOUND = "ProfileNotFound"
+    IMPORTING = "Importing"
+    REGISTRY_NOT_FOUND = "RegistryNotFound"
+    REGISTRY_NOT_READY = "RegistryNotReady"
+    REGISTRY_WITHOUT_AZURE = "RegistryWithoutAzure"
 
 
 class RouteReason(StrEnum):

@@ -24,5 +24,5 @@ RELEVANT = Relevant(
         "Service",
         "ServiceAccount",
     ),
-    whole_namespace=("ModelVersion", "TrainingRun"),
+    whole_namespace=("ModelRegistry", "ModelVersion", "TrainingRun"),
 )

@@ -39,7 +39,8 @@ class Resolved:
 class Unresolved:
     """Why there is none."""
 
-    reason: Reason
+    reason: str
+    """One of ours, or why Azure did not give it."""
     message: str
     waits: bool = False
     """Whether it comes by itself, so that nobody need do anything."""
@@ -53,17 +54,24 @@ def requested(choice: ModelChoice) -> str:
         return f"{choice.name}/alias/{choice.alias}"
     if choice.training_run is not None:
         return f"{choice.name}/run/{choice.training_run}"
+    if choice.uri is not None:
+        return f"{choice.name}/uri/{choice.uri}"
     return f"{choice.name}/latest"
 
 
-def resolve(choice: ModelChoice, seen: Seen, found: ResolvedModel | None) -> Resolved | Unresolved:
-    """Return the version that `choice` means among those seen; `found` is what it meant before."""
+def resolve(
+    choice: ModelChoice, seen: Seen, found: ResolvedModel | None, imported: str = ""
+) -> Resolved | Unresolved:
+    """Return the version that `choice` means among those seen; `found` is what it meant before.
+
+    `imported` names the ModelVersion that a model chosen by uri has become.
+    """
     here = [
         one
         for one in seen.all("ModelVersion")
         if one["spec"]["model"] == choice.name and "deletionTimestamp" not in one["metadata"]
     ]
-    version = _kept(choice, here, found) or _chosen(choice, here, seen)
+    version = _kept(choice, here, found) or _chosen(choice, here, seen, imported)
     if isinstance(version, Unresolved):
         return version
     spec = version["spec"]
@@ -87,6 +95,8 @@ def resolve(choice: ModelChoice, seen: Seen, found: ResolvedModel | None) -> Res
 
 def newer_than(choice: ModelChoice, seen: Seen, kept: str) -> str | None:
     """Return the ModelVersion that `choice` means now if it is not the one that is `kept`."""
+    if choice.uri is not None:
+        return None
     here = [one for one in seen.all("ModelVersion") if one["spec"]["model"] == choice.name]
     here = [one for one in here if "deletionTimestamp" not in one["metadata"]]
     version = _chosen(choice, here, seen)
@@ -104,7 +114,12 @@ def _kept(
     return next((one for one in here if one["metadata"]["name"] == found.model_version), None)
 
 
-def _chosen(choice: ModelChoice, here: list[Manifest], seen: Seen) -> Manifest | Unresolved:
+def _chosen(
+    choice: ModelChoice, here: list[Manifest], seen: Seen, imported: str = ""
+) -> Manifest | Unresolved:
+    if choice.uri is not None:
+        named = [one for one in here if one["metadata"]["name"] == imported]
+        return _only(named, Reason.MODEL_NOT_FOUND, f"{choice.uri} is not imported yet")
     if choice.training_run is not None:
         return _of_run(choice, choice.training_run, here, seen)
     if choice.version is not None:

@@ -53,6 +53,7 @@ def status_of(looked: Looked, verdict: Verdict, now: datetime) -> dict[str, Any]
         "url": url(mdep, looked.spec),
         "keysSecret": keys_secret_name(mdep, looked.spec.access),
         "resolved": resolved_on_wire(looked) or (mdep.get("status") or {}).get("resolved"),
+        "modelImport": _importing(looked),
         "step": _step(looked),
         **written_down(looked.memory),
         **scale_on_wire(mdep, looked.memory, looked.revisions),
@@ -64,6 +65,11 @@ def status_of(looked: Looked, verdict: Verdict, now: datetime) -> dict[str, Any]
             found[role]["ready"] = f"{seen.ready}/{shown_replicas(looked.spec, seen)}"
     found["variants"] = _variants(looked, found["variants"])
     return {name: value for name, value in found.items() if value not in (None, [], ())}
+
+
+def _importing(looked: Looked) -> dict[str, Any] | None:
+    state = looked.importing.state if looked.importing is not None else None
+    return state.to_wire() if state is not None else None
 
 
 def _variants(looked: Looked, variants: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -36,7 +36,8 @@ def versions_of(seen: Seen, model: str) -> tuple[api.ModelVersion, ...]:
 
 def registered_by(versions: Sequence[api.ModelVersion], uid: str) -> api.ModelVersion | None:
     """Return the version that the run with this uid made: it means the run is through."""
-    return next((v for v in versions if v.spec.lineage.run.uid == uid), None)
+    runs = ((version, version.spec.lineage.run) for version in versions)
+    return next((version for version, run in runs if run is not None and run.uid == uid), None)
 
 
 def uncounted(seen: Seen, versions: Sequence[api.ModelVersion]) -> api.ModelVersion | None:
@@ -77,8 +78,8 @@ def model_version(
         contract=converted.contract,
         registry=register.registry,
         location=location(register.registry, register.model),
-        signature=_signature(converted),
-        parity=_parity(converted),
+        signature=signature_of(converted),
+        parity=parity_of(converted),
         primary_metric=spec.gate.metric if spec.gate else None,
         metrics=dict(facts.metrics or {}),
         parameters=spec.parameters,
@@ -101,13 +102,14 @@ def model_version(
     }
 
 
-def _signature(converted: Converted) -> api.Signature | None:
+def signature_of(converted: Converted) -> api.Signature | None:
+    """Return what the model takes and gives; None where nobody knows."""
     if converted.signature is None:
         return None
     return api.Signature.model_validate(signature_to_json(converted.signature))
 
 
-def _parity(converted: Converted) -> api.Parity | None:
+def parity_of(converted: Converted) -> api.Parity | None:
     """Return how close the conversion is; nothing where nothing was proved."""
     parity = converted.parity
     if parity is None or not parity.proved:
