@@ -186,7 +186,8 @@ class World:
 
     def _labelled(self, key: ObjectKey, relevant: Relevant) -> list[ObjectKey]:
         theirs = self._cache.found_by(owned_by(relevant.label, key.namespace, key.name))
-        return [one for one in theirs if one.kind in relevant.by_label]
+        # In an order that does not change from one process to the next.
+        return sorted(one for one in theirs if one.kind in relevant.by_label)
 
     def _nodes(self, bodies: Iterable[Manifest], relevant: Relevant) -> list[ObjectKey]:
         wanted = relevant.nodes and self._watch_nodes
