@@ -32,7 +32,7 @@ def listener_settings(children: Iterable[Resource]) -> kopf.OperatorSettings:
     settings.scanning.disabled = True  # plain Roles suffice
     settings.posting.enabled = False
     settings.watching.initial_streaming = False  # a stream cut in its first part loses objects
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 100  # as many as are parsed at once
     settings.watching.inactivity_timeout = 70
     settings.watching.server_timeout = 290
     settings.watching.client_timeout = 300

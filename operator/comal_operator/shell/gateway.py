@@ -14,7 +14,8 @@ from comal_operator.shell.hooks import Hooks
 from comal_operator.shell.resources import OPTIONAL, RESOURCES
 from comal_operator.shell.slim import slim
 
-_PAGE = 500
+# Parsed, a page of runs with five steps is 20 MB, and what it took is seldom given back.
+_PAGE = 100
 _TAIL_BYTES = 16 * 1024
 _MANAGED = (("fieldManager", FIELD_MANAGER),)
 _FORCED = (*_MANAGED, ("force", "true"))
