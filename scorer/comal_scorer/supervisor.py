@@ -12,9 +12,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
+_HEARD = (*_ENDING, signal.SIGCHLD)
 # A worker that dies sooner after its start than this is not replaced at once.
 _SHORT_LIFE_SECONDS = 1.0
 
@@ -25,32 +26,24 @@ def supervise(workers: int, work: Callable[[int], int]) -> int:
     A worker that was killed is replaced; one that ends with a code of its own ends all. The
     caller must have no other threads: a fork would leave them behind.
     """
-    children: dict[int, int] = {}
-    ending = False
-
-    def end(number: int, _frame: object) -> None:
-        nonlocal ending
-        ending = True
-        for pid in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-    for number in _ENDING:
-        signal.signal(number, end)
+    # Waited for, never handled: a handler may run before the worker just forked is known, or too
+    # late to end a wait, and then somebody is never told to end.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
+    children = {_fork(index, work): index for index in range(workers)}
     code = 0
-    for index in range(workers):
-        children[_fork(index, work)] = index
+    ending = False
     started = time.monotonic()
     while children:
-        pid, status = os.wait()
-        index = children.pop(pid)
-        own = os.waitstatus_to_exitcode(status)
-        if ending:
-            code = max(code, abs(own))
-        elif own >= 0:
-            code = max(code, own)
-            end(signal.SIGTERM, None)
-        else:
+        number = signal.sigwait(_HEARD)
+        if number in _ENDING:
+            ending = True
+            _tell(children, number)
+        for pid, own in _ended(children):
+            index = children.pop(pid)
+            if ending or own >= 0:
+                code = max(code, abs(own))
+                ending = ending or _tell(children, signal.SIGTERM)
+                continue
             _say("worker died", worker=index, signal=-own)
             if time.monotonic() - started < _SHORT_LIFE_SECONDS:
                 time.sleep(_SHORT_LIFE_SECONDS)
@@ -59,16 +52,28 @@ def supervise(workers: int, work: Callable[[int], int]) -> int:
     return code
 
 
+def _tell(children: Iterable[int], number: int) -> bool:
+    """Send the signal to all; return True."""
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+    return True
+
+
+def _ended(children: Iterable[int]) -> list[tuple[int, int]]:
+    """Return who ended, with their exit codes, negative for signals: one SIGCHLD may be of many."""
+    waited = (os.waitpid(pid, os.WNOHANG) for pid in children)
+    return [(pid, os.waitstatus_to_exitcode(status)) for pid, status in waited if pid]
+
+
 def _fork(index: int, work: Callable[[int], int]) -> int:
-    # A signal between the fork and the worker's own handlers would be the parent's to handle.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     pid = os.fork()
     if pid:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         return pid
     for number in _ENDING:
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        # Nobody was answered yet, so nothing went wrong: the end of a start is no failure.
+        signal.signal(number, lambda _number, _frame: os._exit(0))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
     code = 1
     try:
         code = work(index)
