@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from comal_operator.api.meta import ApiType, ForeignName, Timestamp, remedy, rule, rules
+from comal_operator.api.meta import (
+    PORT_PATTERN,
+    ApiType,
+    ForeignName,
+    Timestamp,
+    remedy,
+    rule,
+    rules,
+)
 
 Guid = Annotated[
     str,
@@ -42,8 +50,7 @@ ProxyUrl = Annotated[
     str,
     Field(
         pattern=r"^https?://([A-Za-z0-9][-.A-Za-z0-9]*|\[[0-9a-fA-F:.]+\])"
-        r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
-        r"/?$",
+        rf"(:{PORT_PATTERN})?/?$",
         max_length=512,
         json_schema_extra=remedy(
             "must be an address such as http://proxy.example.org:3128, without user and password"

@@ -49,6 +49,11 @@ BY_NAME: dict[str, Any] = {
 }
 UNIQUE: dict[str, Any] = {"x-kubernetes-list-type": "set"}
 
+# A TCP port, as a part of an address: 1 to 65535.
+PORT_PATTERN = (
+    r"(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+)
+
 # Decimals are strings: a float changes its text on the way through YAML, JSON and Go.
 Decimal = Annotated[
     str,

@@ -6,9 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from comal_operator.api.meta import ApiType, remedy
-
-_PORT = r"(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+from comal_operator.api.meta import PORT_PATTERN, ApiType, remedy
 
 
 class Otlp(ApiType):
@@ -17,7 +15,7 @@ class Otlp(ApiType):
     endpoint: Annotated[
         str,
         Field(
-            pattern=rf"^http://[a-z0-9]([-.a-z0-9]*[a-z0-9])?:{_PORT}$",
+            pattern=rf"^http://[a-z0-9]([-.a-z0-9]*[a-z0-9])?:{PORT_PATTERN}$",
             max_length=253,
             json_schema_extra=remedy(
                 "must be http://, a host and a port, without a path, such as"

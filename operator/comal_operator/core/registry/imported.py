@@ -13,7 +13,7 @@ from comal_operator.core.plan import Manifest
 from comal_operator.core.registry.address import location
 from comal_operator.core.registry.azure_job import ADOPT, BRING, REGISTER
 from comal_operator.core.training.registration import parity_of, signature_of
-from comal_trainer.contract import ContractError, Converted, JobError, Registered
+from comal_trainer.contract import ContractError, Converted, Registered
 from comal_trainer.contract.azure import AzureAnswer, Origin, Workspace
 
 # What lies in Azure under a number does not change: asking sooner would only download it again.
@@ -41,14 +41,14 @@ def answer_of(pod: Manifest) -> AzureAnswer | None:
         if converted is None:
             return None
         if converted.error is not None:
-            return _failed(converted.error, _HOPELESS)
+            return AzureAnswer(error=converted.error, wait=_HOPELESS)
         registered = Registered.decode(said[REGISTER]) if REGISTER in said else None
     except ContractError:
         # What is no answer of ours is told by the Job's end.
         return None
     if registered is None:
         return None
-    return brought if registered.error is None else _failed(registered.error)
+    return brought if registered.error is None else AzureAnswer(error=registered.error)
 
 
 def landed(pod: Manifest) -> Landed | None:
@@ -104,10 +104,6 @@ def imported_version(
         },
         "spec": wire.to_wire(),
     }
-
-
-def _failed(error: JobError, wait: int = 0) -> AzureAnswer:
-    return AzureAnswer(error=error, wait=wait)
 
 
 def _messages(pod: Manifest) -> dict[str, str]:
