@@ -13,6 +13,12 @@ _KINDS = (
     *("trun", "mver", "mreg", "mdep", "jobs", "pods", "configmaps", "deployments", "services"),
     *("serviceaccounts", "networkpolicies", "persistentvolumeclaims", "events"),
 )
+# Where each of our programs shows its numbers.
+_METRICS = {
+    "operator": "8080/proxy/metrics",
+    "router": "9902/proxy/stats/prometheus",
+    "scorer": "8080/proxy/metrics",
+}
 
 
 def found_in(kubectl: Kubectl, cluster: Kubectl, planted: Mapping[str, str]) -> list[str]:
@@ -39,10 +45,17 @@ def _everything(kubectl: Kubectl, cluster: Kubectl) -> Iterator[tuple[str, str]]
         yield from _logs(kubectl, pod["metadata"]["name"])
     operator = cluster.within("comal-system")
     for pod in operator.items("pods", "-l", "app.kubernetes.io/component=operator"):
-        name = pod["metadata"]["name"]
-        yield from _logs(operator, name)
-        address = f"/api/v1/namespaces/comal-system/pods/{name}:8080/proxy/metrics"
-        yield f"metrics of {name}", cluster.run("get", "--raw", address)
+        yield from _logs(operator, pod["metadata"]["name"])
+    for where in (operator, kubectl):
+        yield from _metrics(where)
+
+
+def _metrics(kubectl: Kubectl) -> Iterator[tuple[str, str]]:
+    for component, address in _METRICS.items():
+        for pod in kubectl.items("pods", "-l", f"app.kubernetes.io/component={component}"):
+            name = pod["metadata"]["name"]
+            asked = f"/api/v1/namespaces/{kubectl.namespace}/pods/{name}:{address}"
+            yield f"metrics of {name}", kubectl.run("get", "--raw", asked)
 
 
 def _logs(kubectl: Kubectl, pod: str) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,29 @@ def test_what_we_recorded_comes_back_whole(caller: Caller) -> None:
     assert caller.record(ENTRY).error is None
     assert caller.bring(Origin(model="diabetes", version="2")).error is None
     assert _digests(caller.brought) == _digests(caller.folder / "model")
+
+
+def test_a_datastore_may_have_a_signature_instead_of_a_key(
+    bed: Bed, caller: Caller, theirs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bed.workspace, "signature", bed.signature(lifetime=timedelta(hours=1)))
+    assert caller.bring(Origin(model="Taco_Net", version="9")).error is None
+    assert _digests(caller.brought) == _digests(theirs)
+
+
+def test_a_signature_that_is_over_is_told_without_it(
+    bed: Bed,
+    caller: Caller,
+    theirs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(bed.workspace, "signature", bed.signature(lifetime=timedelta(hours=-1)))
+    answer = caller.bring(Origin(model="Taco_Net", version="9"))
+    assert reason_of(answer) == "AzureForbidden", answer
+    said = "".join((*capfd.readouterr(), message_of(answer)))
+    assert "listing the files" in said
+    assert bed.workspace.signature.rpartition("sig=")[2] not in said
 
 
 def test_a_torn_download_is_tried_again(bed: Bed, caller: Caller, theirs: Path) -> None:

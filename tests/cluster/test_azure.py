@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import json
 import socket
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from azure_in_cluster import BUNDLE, PROXY, Accounts, azure_beside
+from callers import Callers, bearer
 from cluster.node.network import ADDRESSES
-from cluster_words import API, a_run, a_step, condition, wait_condition
+from cluster_words import API, a_deployment, a_run, a_step, condition, key_of, wait_condition
 from demo.kubectl import Kubectl, Manifest
 from fake_azure import entra
 from fake_azure.bed import CLIENT_ID, CLIENT_SECRET, SUBSCRIPTION, Bed
 from fake_azure.journal import Fault
 from fake_azure.storage import KEY
 from planted import found_in, read_secret
+from router.certificates import certificate
+from somebody_elses import register
+from table_model import GOOD
+
+PULL_PASSWORD = "planted-password-of-a-registry"
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -64,6 +72,7 @@ def a_training(name: str) -> Manifest:
         *steps,
         parameters={"alpha": "0.4"},
         source=source,
+        serviceAccountName="steps",
         notify=[{"webhook": {"secretRef": {"name": "planted"}}}],
         register={"model": "diabetes", "tags": {"area": "sugar"}},
     )
@@ -73,21 +82,54 @@ def a_secret(name: str, **data: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
 
 
+def a_pull_secret() -> Manifest:
+    auths = {"registry.example.org": {"username": "puller", "password": PULL_PASSWORD}}
+    return {
+        **a_secret("pull", **{".dockerconfigjson": json.dumps({"auths": auths})}),
+        "type": "kubernetes.io/dockerconfigjson",
+    }
+
+
+def an_account() -> Manifest:
+    kind = {"apiVersion": "v1", "kind": "ServiceAccount"}
+    return {**kind, "metadata": {"name": "steps"}, "imagePullSecrets": [{"name": "pull"}]}
+
+
 def a_principal(client_secret: str) -> Manifest:
     said = {"clientId": CLIENT_ID, "clientSecret": client_secret, "tenantId": entra.TENANT}
     return a_secret("principal", AZURE_CREDENTIALS=json.dumps(said))
 
 
-def test_a_version_is_recorded_through_a_companys_proxy(kubectl: Kubectl, cluster: Kubectl) -> None:
+def an_import(tls: str) -> Manifest:
+    token = {"name": "TOKEN", "secretKeyRef": {"name": "planted", "key": "scorer"}}
+    return a_deployment(
+        "theirs",
+        model={"name": "sugar", "uri": "azureml:Sugar_Net@latest"},
+        predictor={"env": [token]},
+        access={"tls": {"secretName": tls}},
+    )
+
+
+def test_a_version_is_recorded_through_a_companys_proxy(
+    kubectl: Kubectl, cluster: Kubectl, images: dict[str, str], tmp_path: Path
+) -> None:
     subject = f"system:serviceaccount:{kubectl.namespace}:comal-registry-default-azure"
     hook = f"http://nobody.{kubectl.namespace}.svc/planted-path-of-a-webhook"
-    kubectl.apply(a_secret("planted", url=hook, token="planted-token-of-a-step"))
+    planted = {"token": "planted-token-of-a-step", "scorer": "planted-token-of-a-scorer"}
+    kubectl.apply(a_secret("planted", url=hook, **planted), a_pull_secret(), an_account())
     kubectl.apply(a_principal("planted-wrong-client-secret"))
+    host = f"theirs.{kubectl.namespace}.svc"
+    made = certificate(tmp_path, host)
+    kubectl.apply({**a_secret("cert", **made), "type": "kubernetes.io/tls"})
     with azure_beside(kubectl) as (bed, accounts):
         client = bed.directory.clients[CLIENT_ID]
         client.subjects = {subject.replace(kubectl.namespace, "another-team")}
         by_secret = a_registry("other", credential={"secretRef": {"name": "principal"}})
-        kubectl.apply(a_registry(), by_secret, a_training("recorded"))
+        kubectl.apply(a_registry(), by_secret, a_training("recorded"), an_import("cert"))
+        register(bed, tmp_path / "theirs", "Sugar_Net", "7")
+        bed.workspace.signature = bed.signature(lifetime=timedelta(hours=1))
+        withheld = Fault(path="/models/Sugar_Net", status=403, times=1000)
+        bed.journal.order(withheld)
 
         # The token is good, and of an account that nobody made a credential for.
         found = wait_condition(
@@ -105,6 +147,10 @@ def test_a_version_is_recorded_through_a_companys_proxy(kubectl: Kubectl, cluste
         bed.journal.order(not_yet)
         wait_condition(kubectl, "mreg", "other", ("AzureAuthorized", "True"))
         wait_condition(kubectl, "mreg", "default", ("WorkspaceFound", "True"))
+        wait_condition(
+            kubectl, "mdep", "theirs", ("ModelResolved", "False"), reason="AzureForbidden"
+        )
+        withheld.times = 0
         wait_condition(kubectl, "trun", "recorded", ("Complete", "True"), seconds=300)
 
         # The model is there and served whatever Azure says of it.
@@ -117,10 +163,15 @@ def test_a_version_is_recorded_through_a_companys_proxy(kubectl: Kubectl, cluste
         not_yet.times = 0
         version = wait_condition(kubectl, "mver", "diabetes-v1", ("Mirrored", "True"), seconds=300)
         proves_the_record(kubectl, bed, version)
+        proves_the_import(kubectl, images["scorer"], made["tls.crt"])
         assert bed.journal.refused == []
-        planted = planted_by(kubectl, bed, accounts)
-        assert len(planted) > 12
-        assert found_in(kubectl, cluster, planted) == []
+        secrets = {
+            **planted_by(kubectl, bed, accounts),
+            "a key of a certificate": made["tls.key"].splitlines()[1],
+            "a shared access signature": bed.workspace.signature.rpartition("sig=")[2],
+        }
+        assert len(secrets) > 20
+        assert found_in(kubectl, cluster, secrets) == []
 
         kubectl.run("delete", "mver", "diabetes-v1", "--wait=false")
         wait_condition(kubectl, "mreg", "default", ("RecordsDeleted", "True"))
@@ -135,14 +186,22 @@ def planted_by(kubectl: Kubectl, bed: Bed, accounts: Accounts) -> dict[str, str]
         for key, text in read_secret(kubectl, f"comal-registry-{name}-login").items()
         if key != "username"
     }
+    endpoint = kubectl.find("mdep", "theirs") or {}
+    keys = {
+        f"the {slot} key of an endpoint": key_of(kubectl, endpoint, slot)
+        for slot in ("primary", "secondary")
+    }
     return {
         "a wrong client secret": "planted-wrong-client-secret",
         "the client secret": CLIENT_SECRET,
         "the JSON of a principal": read_secret(kubectl, "principal")["AZURE_CREDENTIALS"],
         "a webhook's path": "planted-path-of-a-webhook",
         "a step's secret": "planted-token-of-a-step",
+        "a scorer's secret": "planted-token-of-a-scorer",
+        "a password to pull images with": PULL_PASSWORD,
         "the storage account's key": KEY,
         **logins,
+        **keys,
         **{f"projected token {n}": token for n, token in enumerate(accounts.shown)},
         **{f"access token {n}": token for n, token in enumerate(bed.directory.issued)},
     }
@@ -172,3 +231,15 @@ def proves_the_record(kubectl: Kubectl, bed: Bed, version: Manifest) -> None:
     _, _, folder = body["properties"]["modelUri"].partition("/paths/")
     # The manifest that names every file of the package, by its digest.
     assert f"{folder}/model.yaml" in bed.blobs(folder)
+
+
+def proves_the_import(kubectl: Kubectl, image: str, trusted: str) -> None:
+    """Assert that what somebody else registered was brought once, and answers those with a key."""
+    endpoint = wait_condition(kubectl, "mdep", "theirs", ("Ready", "True"), seconds=240)
+    version = kubectl.find("mver", "sugar-v1") or {}
+    assert version["spec"]["lineage"]["imported"]["uri"] == "azureml:Sugar_Net:7"
+    callers = Callers(kubectl, image, endpoint["status"]["url"], GOOD)
+    known = bearer(key_of(kubectl, endpoint))
+    stranger, answered = callers.call(bearer("x" * 43), known, trusted=trusted)
+    assert (stranger.status, answered.status, answered.version) == (401, 200, "1")
+    assert json.loads(answered.body)["result"] == [0.0], answered.body

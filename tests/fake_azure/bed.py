@@ -8,11 +8,16 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import (
+    BlobServiceClient,
+    ContainerSasPermissions,
+    generate_container_sas,
+)
 
 from fake_azure import container_registry, entra, insights, storage, workspace
 from fake_azure.authority import Authority, make_authority
@@ -56,6 +61,16 @@ class Bed:
         with _storage(self) as client:
             container = client.get_container_client(self.workspace.container)
             return [one.name for one in container.list_blobs(name_starts_with=prefix)]
+
+    def signature(self, *, lifetime: timedelta) -> str:
+        """Return a shared access signature for the workspace's container, good for that long."""
+        return generate_container_sas(
+            ACCOUNT,
+            self.workspace.container,
+            account_key=KEY,
+            permission=ContainerSasPermissions.from_string("rwdlc"),
+            expiry=datetime.now(UTC) + lifetime,
+        )
 
     @property
     def workspace(self) -> Workspace:

@@ -44,6 +44,8 @@ class Workspace:
     location: str = "westeurope"
     key: str = ""
     """The storage account's key; empty: callers use their own identity there."""
+    signature: str = ""
+    """A shared access signature, which the datastore then has instead of the key."""
     assets: dict[tuple[str, str], dict[str, Body]] = field(default_factory=dict)
     """By kind and name: versions in the order they were made."""
 
@@ -140,7 +142,7 @@ def _workspace(workspace: Workspace) -> Body:
 def _datastore(workspace: Workspace, name: str) -> web.Response:
     if name != "workspaceblobstore":
         return refuse(404, "UserError", f"Could not find datastore: {name}")
-    credentials = "AccountKey" if workspace.key else "None"
+    credentials = "Sas" if workspace.signature else "AccountKey" if workspace.key else "None"
     properties = {
         "datastoreType": "AzureBlob",
         "accountName": workspace.account,
@@ -155,6 +157,8 @@ def _datastore(workspace: Workspace, name: str) -> web.Response:
 
 
 def _secrets(workspace: Workspace, name: str) -> web.Response:
+    if name == "workspaceblobstore" and workspace.signature:
+        return web.json_response({"secretsType": "Sas", "sasToken": workspace.signature})
     if name != "workspaceblobstore" or not workspace.key:
         return refuse(400, "UserError", f"The datastore {name} keeps no secret.")
     return web.json_response({"secretsType": "AccountKey", "key": workspace.key})
