@@ -25,6 +25,9 @@ SPOT = {"kubernetes.azure.com/scalesetpriority": "spot"}
 ENDURES = "trap 'exit 143' TERM; sleep 600 & wait $!"
 SECOND_TIME = 'test "$COMAL_ATTEMPT" -ge 2 && exit 0; '
 BEGUN = "test -e begun && test $(wc -l < prepared) = 1 && exit 0; touch begun; "
+MEASURES = (
+    'mkdir -p .comal/metrics && echo \'{"metrics": {"loss": 1}}\' > .comal/metrics/prepare.jsonl'
+)
 
 RUNS = (
     a_run(
@@ -57,7 +60,7 @@ RUNS = (
     ),
     a_run("overlong", a_step("train", ENDURES, timeouts={"running": "5s"})),
     a_run("paused", a_step("prepare", "echo once >> prepared"), a_step("train", BEGUN + ENDURES)),
-    a_run("cancelled", a_step("prepare", "true"), a_step("train", ENDURES)),
+    a_run("cancelled", a_step("prepare", MEASURES), a_step("train", ENDURES)),
     a_run("tidy", a_step("train", "true"), ttl={"children": "3s", "workspace": "3s"}),
     a_run("lenient", a_step("first", "exit 1", continueOnFailure=True), a_step("last", "true")),
     a_run("preset", a_step("train", "true", placement={"preset": "aks-spto"})),
@@ -123,6 +126,9 @@ def test_a_cancelled_run_stops_for_good(runs: Kubectl) -> None:
     assert "after 1 of 2 steps" in text
     assert [one["state"] for one in found["status"]["steps"]] == ["Succeeded", "Stopped"]
     wait_for("its Pod to go", lambda: None if pods(runs, "cancelled") else True, seconds=60)
+    # Nobody waited for it, and no step had told the operator of it.
+    mine = "comal.dev/training-run=cancelled,app.kubernetes.io/component=training-series"
+    wait_for("its series", lambda: runs.items("configmaps", "-l", mine) or None, seconds=150)
 
 
 def test_a_suspended_run_goes_on_where_it_was(runs: Kubectl) -> None:
@@ -189,7 +195,7 @@ def test_what_a_run_made_goes_in_its_time_and_the_run_stays(runs: Kubectl) -> No
         mine = ("-l", "comal.dev/training-run=tidy")
         return None if runs.items("jobs,pods,persistentvolumeclaims", *mine) else True
 
-    wait_for("its Jobs, Pods and claim to go", is_tidy, seconds=60)
+    wait_for("its Jobs, Pods and claim to go", is_tidy, seconds=180)
     assert condition(runs.find("trun", "tidy"), "Complete")["status"] == "True"
 
 

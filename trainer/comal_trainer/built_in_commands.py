@@ -25,6 +25,7 @@ def declare(commands: Commands) -> None:
     """Add the built-in jobs."""
     collect = commands.add("collect", "report metrics.json", _collect)
     collect.add_argument("--baseline-metric", action="append", default=[])
+    collect.add_argument("--since", default="", metavar="TIME")
     commands.add("convert", "make the package to register", _convert)
     register = commands.add("register", "push the package", _register)
     for name in ("--url", "--repository", "--tag"):
@@ -82,7 +83,7 @@ def _collect(flags: Flags) -> None:
     from comal_trainer.termination import report  # noqa: PLC0415
 
     settings = flags.settings
-    packed = pack(settings.workspace / SERIES_DIR)
+    packed = pack(settings.workspace / SERIES_DIR, since=flags.given.since)
     answer = collect(
         settings.metrics_file,
         settings.workspace / SERIES_DIR,

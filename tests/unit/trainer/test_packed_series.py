@@ -69,3 +69,12 @@ def test_without_a_series_nothing_is_kept(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text("rubbish\n" * 10)
     assert pack(tmp_path).lines == 0
     assert pack(tmp_path / "none").text == ""
+
+
+def test_what_an_earlier_run_left_on_the_volume_is_not_kept(tmp_path: Path) -> None:
+    times = ["2026-11-21T11:59:59Z", NOON, "2026-11-21T12:00:00.5Z", "yesterday", None]
+    rows = [{"time": time, "step": n, "metrics": {"loss": 1}} for n, time in enumerate(times)]
+    written(tmp_path, "train", rows)
+    written(tmp_path, "earlier", rows[:1])
+    text = gzip.decompress(base64.b64decode(pack(tmp_path, since=NOON).text)).decode()
+    assert [json.loads(line)["step"] for line in text.splitlines()] == [1, 2, 3, 4]

@@ -8,7 +8,7 @@ import pytest
 
 from comal_operator.core.plan import Heard, LogTail, Plan, StepProgress
 from comal_trainer.contract.progress import Report
-from make import a_pod, a_run, conditions
+from make import a_pod, a_run, a_running_pod, conditions
 from training_world import World
 from unit.training.test_series import PACKED, series
 
@@ -118,12 +118,119 @@ def test_a_workspace_that_is_gone_is_not_asked() -> None:
     assert end_of(world) == "Failed"
 
 
-def test_a_cancelled_run_is_not_held_up() -> None:
-    world = ended(1)
+def running(**spec: Any) -> World:
+    """A run whose step's container runs and has told nothing."""
+    world = World().add(a_run(**spec))
+    world.settle()
+    world.add(a_running_pod(world.job("train")))
+    world.settle()
+    return world
+
+
+def changed(world: World, **fields: Any) -> World:
+    run = world.run()
+    world.add({**run, "spec": {**run["spec"], **fields}})
+    world.settle()
+    return world
+
+
+def silent(code: int, **spec: Any) -> World:
+    """A run whose steps told nothing, at its end."""
+    world = running(**spec)
+    world.end("train", code=code, said="no")
+    world.settle()
+    return world
+
+
+def made(world: World) -> list[str]:
+    """Return the Jobs that were ever made to read the series."""
+    return [name for kind, name in world.made if kind == "Job" and "comal-series" in name]
+
+
+LATE: dict[str, Any] = {
+    "failed": lambda **spec: silent(1, **spec),
+    "complete": lambda **spec: silent(0, **spec),
+    "cancelled": lambda **spec: changed(running(**spec), cancel=True),
+    "cancelled while its series is read": lambda **spec: changed(ended(1, **spec), cancel=True),
+    "cancelled while suspended": lambda **spec: changed(
+        changed(running(**spec), suspend=True), cancel=True
+    ),
+}
+
+
+@pytest.mark.parametrize("moment", LATE)
+def test_an_end_that_nobody_waits_with_is_there_at_once_and_the_series_comes(moment: str) -> None:
+    world = LATE[moment]()
+    before = world.status()
+    assert before["completionTime"]
+    assert len(made(world)) == 1
+    assert not world.plan().actions
+
+    keep(world)
+    (kept,) = series(world)
+    assert kept["binaryData"] == {"metrics.jsonl.gz": PACKED}
+    # The end stays as it was told, one Job looked, and the second look is silent.
+    assert world.status() == before
+    assert len(made(world)) == 1
+    world.answers.clear()
+    plan = world.plan()
+    assert (plan.actions, plan.questions) == ((), ())
+
+
+@pytest.mark.parametrize("moment", LATE)
+def test_nothing_goes_before_the_series_is_kept(moment: str) -> None:
+    world = LATE[moment](ttl={"children": "0s", "workspace": "0s"})
+    assert world.plan().requeue_after
+    keep(world)
+    assert len(series(world)) == 1
+    assert {kind for kind, _ in world.objects}.isdisjoint({"Job", "PersistentVolumeClaim"})
+    assert len(made(world)) == 1
+
+
+@pytest.mark.parametrize("moment", LATE)
+def test_a_workspace_that_is_never_read_goes_in_its_time(moment: str) -> None:
+    world = LATE[moment](ttl={"children": "0s", "workspace": "0s"})
+    again = world.plan().requeue_after
+    assert again is not None
+    world.wait(seconds=again.total_seconds()).settle()
+    assert {kind for kind, _ in world.objects}.isdisjoint({"Job", "PersistentVolumeClaim"})
+    assert series(world) == []
+
+
+@pytest.mark.parametrize("said", ["", "something else"])
+def test_a_log_without_it_changes_no_end(said: str) -> None:
+    world = silent(1)
+    before = world.status()
+    keep(world, said)
+    assert (world.status(), series(world)) == (before, [])
+    assert not world.plan().actions
+
+
+def test_a_quota_keeps_no_run_from_being_cancelled() -> None:
+    world = running()
+    job = silent(1).job("comal-series")["metadata"]["name"]
+    world.refusals["Job", job] = "exceeded quota"
+    changed(world, cancel=True)
+    assert conditions(world.status())["Failed"] == ("True", "Cancelled")
+    assert made(world) == []
+
+
+def test_a_run_that_is_cancelled_before_anything_ran_has_nothing_to_read() -> None:
+    world = World().add(a_run())
+    world.settle()
+    changed(world, cancel=True)
+    assert conditions(world.status())["Failed"] == ("True", "Cancelled")
+    assert made(world) == []
+
+
+def test_a_run_that_is_cancelled_lets_go_of_its_step_first() -> None:
+    world = running()
+    step = world.job("train")["metadata"]["name"]
     run = world.run()
     world.add({**run, "spec": {**run["spec"], "cancel": True}})
-    world.settle()
-    assert conditions(world.status())["Failed"] == ("True", "Cancelled")
+    world.carry_out(world.plan())
+    assert ("Job", step) not in world.objects
+    assert made(world) == []
 
 
 def test_suspending_does_not_stop_what_reads_it() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from comal_operator.api.training_run import TrainingRunSpec
 from comal_operator.core.training.cache_key import Inputs, NotCacheableError, key_of
-from make import a_registry, a_run, a_version, conditions
+from make import NOON_TEXT, a_registry, a_run, a_version, conditions
 from training_world import ANSWERS, World
 
 GATE = {
@@ -174,7 +174,8 @@ def test_each_baseline_has_a_metrics_file_of_its_own() -> None:
     world.settle()
     assert environment(pod_of(world, "comal-collect"))["COMAL_BASELINE_METRICS_FILE"] == first
     arguments = pod_of(world, "comal-collect")["containers"][0]["args"]
-    assert arguments == ["collect", "--baseline-metric=mse", "--baseline-metric=r2"]
+    wanted = ["--baseline-metric=mse", "--baseline-metric=r2"]
+    assert arguments == ["collect", f"--since={NOON_TEXT}", *wanted]
     world.add(V2, a_registry(diabetes=2))
     world.end("comal-collect", said=collected({"mse": "20"}))
     world.settle()

@@ -103,12 +103,14 @@ def parameter_variable(name: str) -> str:
     return PARAMETER_ENV_PREFIX + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
-def collect_arguments(baseline: Iterable[str] = ()) -> tuple[str, ...]:
+def collect_arguments(baseline: Iterable[str] = (), since: str = "") -> tuple[str, ...]:
     """Return the container arguments of the job that reads the metrics.
 
-    `baseline` names those that are wanted of the version that was measured again.
+    `baseline` names those that are wanted of the version that was measured again. Of the series,
+    lines before `since` are those of an earlier run on the same volume.
     """
-    return (COLLECT_COMMAND, *(f"--baseline-metric={name}" for name in baseline))
+    own = (f"--since={since}",) if since else ()
+    return (COLLECT_COMMAND, *own, *(f"--baseline-metric={name}" for name in baseline))
 
 
 def convert_arguments() -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from comal_operator.core.training.events import events
 from comal_operator.core.training.evidence import logs_first
 from comal_operator.core.training.finish import already_registered, finish
 from comal_operator.core.training.kueue import hold, resume
-from comal_operator.core.training.last_series import series_first
+from comal_operator.core.training.last_series import late_series, series_first
 from comal_operator.core.training.last_words import last_words_first
 from comal_operator.core.training.left_over import clear_away
 from comal_operator.core.training.look import Look, Next
@@ -93,6 +93,7 @@ def plan_training_run(run: Manifest, seen: Seen, *, now: datetime, settings: Set
         return (
             follow(run)
             or trials_go_too(run, seen)
+            or late_series(run, seen)
             or told_late(run, seen, now)
             or after_the_end(run, seen, now)
         )

@@ -90,7 +90,8 @@ def step_job(look: Look, step: Step) -> Manifest:
 
 def collect_job(look: Look) -> Manifest:
     """Return the Job that reads the metrics."""
-    arguments = contract.collect_arguments(baseline_package.wanted_metrics(look))
+    wanted = baseline_package.wanted_metrics(look)
+    arguments = contract.collect_arguments(wanted, since=_begin(look))
     container = _built_in(look, contract.COLLECT_COMMAND, arguments)
     container["env"] += baseline_package.metrics_file(look)
     container["resources"] = _resources("64Mi", "512Mi")
@@ -102,7 +103,8 @@ def collect_job(look: Look) -> Manifest:
 
 def series_job(look: Look) -> Manifest:
     """Return the Job that reads the series of a run that ends without `collect`."""
-    container = _built_in(look, contract.COLLECT_COMMAND, contract.collect_arguments(()))
+    arguments = contract.collect_arguments(since=_begin(look))
+    container = _built_in(look, contract.COLLECT_COMMAND, arguments)
     container["resources"] = _resources("64Mi", "512Mi")
     # Nobody wants to wait long to hear that a run failed.
     parts = JobParts(job={"activeDeadlineSeconds": SERIES_SECONDS})
@@ -237,6 +239,11 @@ def _built_in(look: Look, name: str, arguments: Sequence[str]) -> dict[str, Any]
         "args": list(arguments),
         "env": facts(look.run, look.spec, name, "Other"),
     }
+
+
+def _begin(look: Look) -> str:
+    """Return when the run was made: what an existing claim holds from before is not its own."""
+    return str(look.run["metadata"]["creationTimestamp"])
 
 
 def _pod(look: Look) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import binascii
 from typing import Any
 
 from comal_operator.core.children import child_metadata
-from comal_operator.core.plan import Create, LogTail, Manifest
+from comal_operator.core.plan import Create, LogTail, Manifest, Seen
 from comal_operator.core.training.look import Look, Next, State
 from comal_operator.core.training.objects import CONTAINER, SERIES, run_child_name, run_labels
 from comal_operator.core.training.pods import pods_of
@@ -22,19 +22,27 @@ def keep_series(look: Look, collect: Manifest, collected: Collected, state: Stat
 
     What is missing of it (a log that is gone, a quota) keeps no model from being registered.
     """
-    name = run_child_name(look.run, "metrics")
-    known = ("ConfigMap", name)
-    if not collected.series or known in look.seen.objects or known in look.seen.refusals:
-        return None
     job = look.seen.get("Job", collect["metadata"]["name"])
-    pods = pods_of(job, look.seen) if job is not None else []
+    found = kept(look.run, job, collected, look.seen) if job is not None else None
+    if isinstance(found, LogTail):
+        return Next(state, questions=(found,))
+    return Next(state, (found,)) if found is not None else None
+
+
+def kept(run: Manifest, job: Manifest, said: Collected, seen: Seen) -> LogTail | Create | None:
+    """Return what to ask, then what to make, of the series that `job` packed, as it `said`."""
+    name = run_child_name(run, "metrics")
+    known = ("ConfigMap", name)
+    if not said.series or known in seen.objects or known in seen.refusals:
+        return None
+    pods = pods_of(job, seen)
     if not pods:
         return None
     question = LogTail(pods[-1]["metadata"]["name"], CONTAINER, lines=1)
-    if question not in look.seen.answers:
-        return Next(state, questions=(question,))
-    text = _packed(look.seen.answers[question])
-    return Next(state, (Create(_config_map(look, name, text)),)) if text else None
+    if question not in seen.answers:
+        return question
+    text = _packed(seen.answers[question])
+    return Create(_config_map(run, name, text)) if text else None
 
 
 def _packed(said: Any) -> str:
@@ -49,11 +57,11 @@ def _packed(said: Any) -> str:
     return text if len(text) <= MAX_SERIES_TEXT else ""
 
 
-def _config_map(look: Look, name: str, text: str) -> Manifest:
+def _config_map(run: Manifest, name: str, text: str) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": child_metadata(look.run, name, run_labels(look.run, COMPONENT)),
+        "metadata": child_metadata(run, name, run_labels(run, COMPONENT)),
         "immutable": True,
         "binaryData": {SERIES_FILE: text},
     }

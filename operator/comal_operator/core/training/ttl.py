@@ -14,6 +14,7 @@ from comal_operator.core.conditions import is_true, parse_timestamp
 from comal_operator.core.durations import parse_duration, sooner
 from comal_operator.core.plan import Action, Delete, Manifest, Plan, Ref, Seen
 from comal_operator.core.training.cache_entry import is_kept
+from comal_operator.core.training.last_series import still_read
 from comal_operator.core.training.left_over import still_tells
 from comal_operator.core.training.objects import claim_name
 from comal_operator.core.training.report import delete
@@ -41,6 +42,9 @@ def after_the_end(run: Manifest, seen: Seen, now: datetime) -> Plan:
     end = typed.status.completion_time
     if end is None:
         return Plan()
+    reading = still_read(run, seen, now)
+    if reading is not None:
+        return Plan(requeue_after=reading)
     times = _kept_for(run, typed.spec.ttl)
     children = _Deadline(times.children, end, now)
     workspace = _Deadline(times.workspace, end, now)
