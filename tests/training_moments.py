@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from argo_cd import argo_health
+from gitops_eyes import eyes
 from make import a_gated_run, a_registry, a_run, conditions
 from training_world import World
 
@@ -38,11 +40,21 @@ def check_moment(moment: Moment) -> World:
     assert ready == str(bool(AT_REST & wanted))
     assert wanted <= said
     assert {item.strip("!").partition(":")[0] for item in wanted} == set(found)
+    assert (eyes().kstatus(world.run()), argo_health(world.run())[0]) == _for_gitops(wanted)
 
     _check_silent(world)
     if {"Complete", "Failed"} & set(found):
         _check_final(world)
     return world
+
+
+def _for_gitops(wanted: set[str]) -> tuple[str, str]:
+    """Return what kstatus and Argo CD are to say: wait, failed, or nothing wrong."""
+    if AT_REST & wanted:
+        return "Current", "Suspended" if "Suspended" in wanted else "Healthy"
+    if {"Stalled", "Failed"} & wanted:
+        return "Failed", "Degraded"
+    return "InProgress", "Progressing"
 
 
 def _said(kind: str, status: str, reason: str) -> set[str]:

@@ -1,5 +1,6 @@
 """Go programs from the committed modules under build/, cached by everything they are made from."""
 
+import fcntl
 import hashlib
 import os
 import re
@@ -60,6 +61,8 @@ LOCAL_PATH = GoModule(
 METRICS_SERVER = GoModule(folder="metrics-server", packages="tool", binaries=("metrics-server",))
 # Not part of a cluster: tests run it beside one.
 KUEUE = GoModule(folder="kueue", packages=".", binaries=("kueue",))
+# Neither: what GitOps tools make of our objects, by their own libraries.
+GITOPS = GoModule(folder="gitops", packages=".", binaries=("gitops",))
 
 
 def cache_key(module: GoModule, go_version: str) -> str:
@@ -79,12 +82,17 @@ def built(places: Places, module: GoModule) -> Path:
     folder = places.cache / "go" / f"{module.folder}-{cache_key(module, version)}"
     if all((folder / binary).exists() for binary in module.binaries):
         return folder
-    unfinished = folder.with_suffix(".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    _build(compiler, module, unfinished)
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Test processes that start side by side: one builds, the others wait for it.
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not all((folder / binary).exists() for binary in module.binaries):
+            unfinished = folder.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            _build(compiler, module, unfinished)
+            shutil.rmtree(folder, ignore_errors=True)
+            unfinished.rename(folder)
     return folder
 
 

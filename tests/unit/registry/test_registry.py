@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from argo_cd import argo_health
 from comal_operator.core.plan import (
     Apply,
     CreateCredentials,
@@ -16,6 +20,7 @@ from comal_operator.core.plan import (
 from comal_operator.core.registry.address import location, split_location
 from comal_operator.core.registry.decide import plan_model_registry
 from comal_operator.core.registry.version import plan_model_version
+from gitops_eyes import eyes
 from make import NOON, SETTINGS, a_registry, a_version, an_object, conditions, owned
 
 LOGIN = "comal-registry-default-login"
@@ -117,8 +122,9 @@ def test_a_storage_class_that_is_not_there() -> None:
     things = [child for child in children if child is not claim] + [pending]
     [question] = look(registry, seen(*things)).questions
     said = {question: [("ProvisioningFailed", 'storageclass "nope" not found')]}
-    found = conditions(status_of(look(registry, seen(*things, answers=said))))
-    assert found["Ready"] == ("False", "StorageClassNotFound")
+    status = status_of(look(registry, seen(*things, answers=said)))
+    assert conditions(status)["Ready"] == ("False", "StorageClassNotFound")
+    assert eyes().kstatus({**registry, "status": status}) == "Failed"
 
 
 def test_numbers_are_remembered_when_versions_are_gone() -> None:
@@ -144,7 +150,51 @@ def test_a_version_is_ready_where_its_registry_is() -> None:
 
 def test_a_version_without_its_registry_is_not_ready() -> None:
     version = see_version(a_version(1))
-    assert conditions(version["status"]) == {"Ready": ("False", "RegistryNotFound")}
+    assert conditions(version["status"]) == {
+        "Ready": ("False", "RegistryNotFound"),
+        "Stalled": ("True", "RegistryNotFound"),
+    }
+
+
+def unavailable() -> dict[str, Any]:
+    registry = settled(a_new_registry())
+    plan = look(registry, seen(*everything(registry, available=0)))
+    return {**registry, "status": status_of(plan)}
+
+
+def squatted() -> dict[str, Any]:
+    foreign = an_object("PersistentVolumeClaim", "comal-registry-default", api="v1")
+    return {**a_new_registry(), "status": status_of(look(a_new_registry(), seen(foreign)))}
+
+
+def starting() -> dict[str, Any]:
+    return {**a_new_registry(), "status": status_of(look(a_new_registry(), seen()))}
+
+
+@pytest.mark.parametrize(
+    ("moment", "reason", "kstatus", "argo"),
+    [
+        (starting, "Starting", "InProgress", "Progressing"),
+        (lambda: settled(a_new_registry()), "Serving", "Current", "Healthy"),
+        (unavailable, "Unavailable", "InProgress", "Degraded"),
+        (squatted, "NameConflict", "Failed", "Degraded"),
+        (lambda: see_version(a_version(1), a_registry()), "Registered", "Current", "Healthy"),
+        (lambda: see_version(a_version(1)), "RegistryNotFound", "Failed", "Degraded"),
+        (
+            lambda: see_version(a_version(1), a_registry(ready=False)),
+            "RegistryNotReady",
+            "InProgress",
+            "Progressing",
+        ),
+    ],
+)
+def test_what_gitops_tools_make_of_it(
+    moment: Callable[[], dict[str, Any]], reason: str, kstatus: str, argo: str
+) -> None:
+    thing = moment()
+    assert conditions(thing["status"])["Ready"][1] == reason
+    assert eyes().kstatus(thing) == kstatus
+    assert argo_health(thing)[0] == argo
 
 
 def test_an_alias_moves_to_the_version_that_claims_it_last() -> None:

@@ -147,7 +147,7 @@ def _verdict(registry: Manifest, seen: Seen, foreign: str) -> tuple[str, str, st
             for _, message in answer:
                 if "storageclass" in message and "not found" in message:
                     text = f"the claim cannot be made: {message}; create that StorageClass"
-                    return "False", RegistryReason.STORAGE_CLASS_NOT_FOUND, text, False
+                    return "False", RegistryReason.STORAGE_CLASS_NOT_FOUND, text, True
     name = objects.service_name(registry["metadata"]["name"])
     live = seen.get("Deployment", name)
     if live is not None and (live.get("status", {}).get("availableReplicas") or 0) > 0:

@@ -53,7 +53,7 @@ def _status(version: Manifest, seen: Seen, mirrored: Mirror, now: datetime) -> d
     claimed = spec.get("aliases", ())
     dated: Mapping[str, str] = old.get("aliasTimes", {})
     held = [alias for alias in claimed if _holds(version, alias, seen)]
-    said = [_ready(spec["registry"], seen)]
+    said = _readiness(spec["registry"], seen)
     if mirrored.condition is not None:
         said.append(dict(mirrored.condition))
     status: dict[str, Any] = {
@@ -78,13 +78,16 @@ def _holds(version: Manifest, alias: str, seen: Seen) -> bool:
     return holder is None or holder["metadata"]["name"] == name
 
 
-def _ready(registry: str, seen: Seen) -> dict[str, Any]:
+def _readiness(registry: str, seen: Seen) -> list[dict[str, Any]]:
+    """Return Ready, and beside it what waits or what only a person mends."""
     live = seen.get("ModelRegistry", registry)
     if live is None:
         text = f"ModelRegistry {registry}, which holds the bytes, does not exist: make it again"
-        return condition("Ready", False, VersionReason.REGISTRY_NOT_FOUND, text)
+        said = VersionReason.REGISTRY_NOT_FOUND, text
+        return [condition("Ready", False, *said), condition("Stalled", True, *said)]
     state = find(live.get("status", {}).get("conditions"), "Ready")
     if state is None or state.get("status") != "True":
         text = f"ModelRegistry {registry} is not ready: see its conditions"
-        return condition("Ready", False, VersionReason.REGISTRY_NOT_READY, text)
-    return condition("Ready", True, VersionReason.REGISTERED, "the bytes can be read by digest")
+        said = VersionReason.REGISTRY_NOT_READY, text
+        return [condition("Ready", False, *said), condition("Reconciling", True, *said)]
+    return [condition("Ready", True, VersionReason.REGISTERED, "the bytes can be read by digest")]
