@@ -125,3 +125,14 @@ def _rollout(status: Mapping[str, Any], now: datetime | None) -> Iterator[Render
         stable = f"{analysis.get('stableErrors', 0)} of {analysis.get('stableRequests', 0)}"
         text = f"analysis {analysis['verdict']}: {errors}, of stable {stable}"
         yield Text(f"{text}. {analysis.get('message', '')}".rstrip(". "))
+        answers = analysis.get("answers")
+        if answers:
+            yield Text(_answers(answers))
+
+
+def _answers(answers: Mapping[str, Any]) -> str:
+    """Return how answers to copies were, in words."""
+    if answers.get("problem") and not answers.get("compared"):
+        return f"answers to copies: {answers['problem']}"
+    counts = f"{answers.get('different', 0)} of {answers.get('compared', 0)} differ from stable's"
+    return f"answers to copies: {counts}, by {answers.get('greatest', '0')} at most"

@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 
 from comal_scorer import contract
 from comal_scorer.collection.collector import Collector
+from comal_scorer.comparison.kept_answers import KeptAnswers
 from comal_scorer.limits.body import BodyReader
 from comal_scorer.limits.turns import Turns
 from comal_scorer.measurements import EXPOSITION_TYPE, Measurements
+from comal_scorer.protocol.answers_route import AnswersRoute
 from comal_scorer.protocol.application import Application, Table, Witnesses
 from comal_scorer.protocol.exchange import Dialect, Page, Route
 from comal_scorer.protocol.in_turn import InTurn
 from comal_scorer.protocol.request_log import Told
+from comal_scorer.protocol.strict import Strict
 from comal_scorer.settings import Settings
 
 # The name in the Open Inference Protocol's paths when nobody gave one.
@@ -33,7 +36,11 @@ class Service:
 
 
 def assemble(
-    settings: Settings, service: Service, measurements: Measurements, told: tuple[Told, ...]
+    settings: Settings,
+    service: Service,
+    measurements: Measurements,
+    told: tuple[Told, ...],
+    kept: KeptAnswers,
 ) -> Application:
     """Return the application that serves the service."""
     identity = [
@@ -41,9 +48,11 @@ def assemble(
         (contract.REVISION_HEADER, settings.revision),
     ]
     pages: dict[str, Page] = {}
-    table = Table(pages, _in_turn(settings, service.routes), service.elsewhere)
+    routes = _in_turn(settings, service.routes)
+    routes[contract.ANSWERS_PATH] = Route(AnswersRoute(kept), Strict())
+    table = Table(pages, routes, service.elsewhere)
     bodies = BodyReader(settings.max_body_bytes)
-    witnesses = Witnesses(measurements, told, service.collector)
+    witnesses = Witnesses(measurements, told, service.collector, kept)
     application = Application(table, bodies, identity, witnesses)
 
     def is_ready() -> bool:
@@ -68,7 +77,7 @@ def assemble(
 def _in_turn(settings: Settings, routes: dict[str, Route]) -> dict[str, Route]:
     """Return the routes behind one line, if there may be one."""
     if settings.max_in_flight is None or not settings.queue_seconds:
-        return routes
+        return dict(routes)
     turns = Turns(settings.max_in_flight, settings.queue_seconds)
     return {
         path: replace(route, endpoint=InTurn(route.endpoint, turns))

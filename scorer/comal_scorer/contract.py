@@ -115,6 +115,14 @@ REQUEST_ID_HEADER: Final = "x-request-id"
 TRACE_HEADER: Final = "traceparent"
 MODEL_VERSION_HEADER: Final = "x-comal-model-version"
 REVISION_HEADER: Final = "x-comal-revision"
+# Set by routers alone. On a request of which they send a copy, and on the copy: what is the same
+# for both and for no other request. Answers to such requests are kept for a moment.
+PAIR_HEADER: Final = "x-comal-pair"
+# On the copy: how many percent of the requests are copied.
+MIRROR_HEADER: Final = "x-comal-mirror"
+# Kept answers are shown to who sends this header; routers take it from callers.
+ANSWERS_PATH: Final = "/comal/answers"
+ANSWERS_HEADER: Final = "x-comal-answers"
 
 # --- the artifact, as `register` writes it ------------------------------------------------------
 

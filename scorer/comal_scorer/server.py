@@ -19,6 +19,7 @@ from granian.server.embed import Server
 
 from comal_scorer import contract
 from comal_scorer.assembly import Service, assemble
+from comal_scorer.comparison.kept_answers import KeptAnswers
 from comal_scorer.contract import TerminationReason
 from comal_scorer.cores import usable_cores
 from comal_scorer.failure import LastWords, TerminationError, report_termination
@@ -58,6 +59,7 @@ def serve(settings: Settings, termination_log: Path) -> int:
     cores = settings.threads or usable_cores()
     with LastWords(_UNLOADABLE, termination_log, settings.load_seconds):
         measurements, services, workers = _loaded(settings, card, cores)
+    kept = KeptAnswers(workers)
     told: tuple[Told, ...] = ()
     if settings.request_log:
         identity = (settings.model_name, settings.model_version, settings.revision)
@@ -68,10 +70,11 @@ def serve(settings: Settings, termination_log: Path) -> int:
 
     def work(worker: int) -> int:
         measurements.become(worker)
+        kept.become(worker)
         service = services(worker)
         traces = _traces(settings, service)
         witnesses = told if traces is None else (*told, traces)
-        application = assemble(settings, service, measurements, witnesses)
+        application = assemble(settings, service, measurements, witnesses, kept)
         try:
             uvloop.run(_serve(settings, application))
         except TerminationError as error:

@@ -114,6 +114,30 @@ WRONG_ROLLOUT = [
         id="an analysis of nothing",
     ),
     pytest.param(
+        rollout({"percent": "10"}, analysis={"answers": {"maxDifferent": "0.01"}}),
+        (
+            "rollout.analysis.answers.maxDifferent",
+            "there are none",
+            "add a step with shadow, or traffic.mirror",
+        ),
+        id="answers to no copies",
+    ),
+    pytest.param(
+        rollout({"shadow": "20"}, analysis={"answers": {"maxDifferent": "1"}}),
+        ("spec.rollout.analysis.answers", "judges nothing", "choose less"),
+        id="answers that may all differ",
+    ),
+    pytest.param(
+        rollout({"shadow": "20"}, analysis={"answers": {"tolerance": "5%"}}),
+        ("spec.rollout.analysis.answers.tolerance", 'a fraction in quotes from "0" to "1"'),
+        id="a tolerance in percent",
+    ),
+    pytest.param(
+        rollout({"shadow": "20"}, analysis={"answers": {"every": "1s"}}),
+        ("spec.rollout.analysis.answers.every", "from 10s to 24h"),
+        id="answers compared all the time",
+    ),
+    pytest.param(
         rollout(analysis={"latency": {"maxRatioToStable": "0.9"}}),
         ("spec.rollout.analysis.latency.maxRatioToStable", 'a ratio in quotes from "1"'),
         id="a candidate that must be faster",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from comal_trainer.contract import CREDENTIALS_DIR, azure
 from comal_trainer.contract.check import CHECK_COMMAND, read_query
+from comal_trainer.contract.comparison import COMPARE_COMMAND, read_sides
 from comal_trainer.contract.data import FETCH_DATA_COMMAND, SOURCES_DIR, read_sources
 from comal_trainer.contract.notice import (
     NOTIFY_COMMAND,
@@ -49,6 +50,8 @@ def declare(commands: Commands) -> None:
         profile.add_argument(name, required=True)
     for name in ("--seconds", "--concurrency"):
         profile.add_argument(name, type=int, required=True)
+    compare = commands.add(COMPARE_COMMAND, "compare two revisions' answers", _compare)
+    compare.add_argument("--sides", type=read_sides, required=True)
     smoke = commands.add(SMOKE_COMMAND, "try a candidate by one request", _smoke)
     smoke.add_argument("--trial", type=read_trial, required=True)
     notify = commands.add(NOTIFY_COMMAND, "tell a webhook how the run goes", _notify)
@@ -158,6 +161,13 @@ def _check(flags: Flags) -> None:
     from comal_trainer.termination import report  # noqa: PLC0415
 
     report(check(flags.given.query), flags.settings.environment)
+
+
+def _compare(flags: Flags) -> None:
+    from comal_trainer.compare import compare  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    report(compare(flags.given.sides), flags.settings.environment)
 
 
 def _azure_check(flags: Flags) -> None:

@@ -24,6 +24,7 @@ from comal_operator.api.model_choice import ModelChoice
 from comal_operator.api.model_deployment_status import ModelDeploymentStatus
 from comal_operator.api.predictor import Predictor
 from comal_operator.api.rollout import Rollout
+from comal_operator.api.rollout_analysis import answer_rules
 from comal_operator.api.scaling import Autoscaling, scaling_rules, subresource_scale
 from comal_operator.api.telemetry import Telemetry
 from comal_operator.api.traffic import Traffic
@@ -35,7 +36,11 @@ class ModelDeploymentSpec(ApiType):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            *scaling_rules(), *access_rules(), *collection_rules(), *variant_rules()
+            *scaling_rules(),
+            *access_rules(),
+            *collection_rules(),
+            *variant_rules(),
+            *answer_rules(),
         )
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from comal_operator.api.meta import BY_NAME, ApiType, remedy, rule, rules
+from comal_operator.api.meta import BY_NAME, ApiType, Duration, remedy, rule, rules
 from comal_operator.api.rollout_checks import MOST_CHECKS, Check
 
 Fraction = Annotated[
@@ -47,6 +47,59 @@ class LatencyAnalysis(ApiType):
     """Requests that stable and candidate must have answered before latencies are compared."""
 
 
+def answer_rules() -> list[tuple[str, str]]:
+    """Return the rule between what answers must be and what there is to compare."""
+    return [
+        rule(
+            "!has(self.rollout.analysis.answers)"
+            " || !has(self.rollout.analysis.answers.maxDifferent)"
+            " || (has(self.traffic.mirror) && double(self.traffic.mirror.percent) > 0.0)"
+            " || (has(self.rollout.steps) && self.rollout.steps.exists(s, has(s.shadow)))",
+            "rollout.analysis.answers.maxDifferent judges answers to copies, and there are none:"
+            " add a step with shadow, or traffic.mirror",
+        )
+    ]
+
+
+class AnswerAnalysis(ApiType):
+    """How far answers of the candidate to copies may differ from stable's to the requests.
+
+    Compared while there are copies: at a step with a shadow, and by traffic.mirror. A copy whose
+    own or whose request's answer is late, lost or refused is not compared.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.maxDifferent) || double(self.maxDifferent) < 1.0",
+                'answers.maxDifferent "1" judges nothing: choose less, or remove it to be told',
+            )
+        )
+    )
+
+    max_different: Fraction | None = None
+    """Highest share of answers that may differ; when left out they are counted and told alone."""
+    tolerance: Fraction = "0.001"
+    """How far a number may be off to be the same: so much, and of one above 1 that part of it."""
+    min_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    """Answers that must be compared before a step with copies is left, where maxDifferent is given.
+
+    onInsufficientTraffic says what happens when they do not come, onError when Pods show none.
+    """
+    every: Annotated[
+        Duration,
+        Field(
+            json_schema_extra=rules(
+                rule(
+                    "duration(self) >= duration('10s') && duration(self) <= duration('24h')",
+                    "answers.every must be from 10s to 24h: each time is a Pod",
+                )
+            )
+        ),
+    ] = "30s"
+    """How often the answers since the last time are compared."""
+
+
 class Analysis(ApiType):
     """What a candidate must keep to, from the routers' own counters, read each second.
 
@@ -59,7 +112,8 @@ class Analysis(ApiType):
             rule(
                 "!has(self.errors) || double(self.errors.maxRate) < 1.0"
                 " || has(self.errors.worseThanStableBy) || has(self.latency)"
-                " || (has(self.checks) && self.checks.size() > 0)",
+                " || (has(self.checks) && self.checks.size() > 0)"
+                " || (has(self.answers) && has(self.answers.maxDifferent))",
                 'analysis.errors.maxRate "1" alone judges nothing:'
                 " add errors.worseThanStableBy, latency or checks, or choose a lower maxRate",
             )
@@ -70,6 +124,8 @@ class Analysis(ApiType):
     """Bounds on failed requests, those that a retry hid from callers included."""
     latency: LatencyAnalysis | None = None
     """A bound on slowness; not judged when left out."""
+    answers: AnswerAnalysis | None = None
+    """How far answers to copies may differ from stable's; only counted and told when left out."""
     checks: Annotated[
         tuple[Check, ...], Field(max_length=MOST_CHECKS, json_schema_extra=BY_NAME)
     ] = ()

@@ -67,6 +67,25 @@ class CheckStatus(ApiType):
     """How many of the last answers in a row were bad."""
 
 
+class AnswersStatus(ApiType):
+    """What the candidate's answers to copies were beside stable's; remembered."""
+
+    step: Annotated[str, Field(max_length=32)]
+    """The step at which they were compared."""
+    compared: int = 0
+    """Answers that were compared."""
+    different: int = 0
+    """Those that differ."""
+    greatest: Annotated[str, Field(max_length=32)] = "0"
+    """The greatest difference of two numbers among them."""
+    rounds: int
+    """How often answers have been compared at that step."""
+    until: Timestamp
+    """Up to when."""
+    problem: _Sentence | None = None
+    """Why nothing was compared the last time, if nothing could be."""
+
+
 class RouterCount(ApiType):
     """What one router had counted of one revision when the step began."""
 
@@ -97,5 +116,7 @@ class AnalysisStatus(ApiType):
     """Those that failed."""
     checks: Annotated[tuple[CheckStatus, ...], Field(max_length=32)] = ()
     """How the further checks ended the last time."""
+    answers: AnswersStatus | None = None
+    """How the candidate's answers to copies differ from stable's."""
     baseline: Annotated[tuple[RouterCount, ...], Field(max_length=64)] = ()
     """The routers' counters when the step began; remembered, so that a restart loses no count."""

@@ -13,6 +13,7 @@ import msgspec
 
 from comal_scorer import contract
 from comal_scorer.collection.collector import Collector
+from comal_scorer.comparison.kept_answers import KeptAnswers
 from comal_scorer.limits.body import BodyReader, media_type
 from comal_scorer.measurements import Measurements
 from comal_scorer.protocol.exchange import (
@@ -31,6 +32,7 @@ _CLOSE = ("connection", "close")
 _INTERNAL = RequestError(
     500, "internal", "the model could not answer this request; the scorer's log says why"
 )
+_GOOD = 200
 _READ_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -53,6 +55,7 @@ class Witnesses:
     measurements: Measurements
     told: tuple[Told, ...]
     collector: Collector | None
+    kept: KeptAnswers
 
 
 class _Asked(msgspec.Struct, frozen=True, gc=False):
@@ -81,6 +84,7 @@ class Application:
         self._measurements = witnesses.measurements
         self._told = witnesses.told
         self._collector = witnesses.collector
+        self._keep = witnesses.kept.keep
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
@@ -103,7 +107,7 @@ class Application:
         if self.draining:
             # The client opens its next connection to a Pod that stays.
             headers.append(_CLOSE)
-        error, predictions = "", 0
+        error, predictions, pair = "", 0, None
         try:
             dialect.admit(given)
             reply = await self._answer(asked, scope, protocol, route)
@@ -112,6 +116,7 @@ class Application:
             headers += dialect.success(reply)
             if self._collector is not None and reply.collectable is not None:
                 self._collector.offer(identifier, *reply.collectable)
+            pair = given.get(contract.PAIR_HEADER)
         except Exception as problem:  # noqa: BLE001 - whatever happens, the caller gets an answer
             refused = _as_refusal(problem, identifier)
             error = refused.code
@@ -119,6 +124,8 @@ class Application:
             headers += [("content-type", "application/json"), *more]
         protocol.response_bytes(status, headers, body)
         seconds = time.perf_counter() - started
+        if pair is not None and status == _GOOD:
+            self._keep(pair, reply, of_copy=given.get(contract.MIRROR_HEADER) is not None)
         self._measurements.count(status, seconds)
         for told in self._told:
             told.request(

@@ -73,7 +73,7 @@ def concluded(memory: Memory, sight: Sight) -> Memory:
     said = f"{_told(pair.candidate)} at {stage} percent; stable {_told(pair.stable)}"
     before = memory.evidence
     found = pair.evidence("Healthy", said)
-    kept = replace(found, baseline=before.baseline, checks=before.checks)
+    kept = replace(found, baseline=before.baseline, checks=before.checks, answers=before.answers)
     return replace(memory, evidence=kept)
 
 
@@ -114,8 +114,9 @@ def failure(memory: Memory, sight: Sight) -> Failure | None:
     if found is None:
         return None
     reason, message = found
-    checks = memory.evidence.checks if memory.evidence else ()
-    return Failure(reason, message, replace(pair.evidence("Failed", message), checks=checks))
+    before, failed = memory.evidence or Evidence("Undecided"), pair.evidence("Failed", message)
+    kept = replace(failed, checks=before.checks, answers=before.answers)
+    return Failure(reason, message, kept)
 
 
 def _errors(pair: _Pair, memory: Memory, sight: Sight) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from comal_operator.api.rollout_smoke import Smoke
 from comal_operator.core.conditions import timestamp
 from comal_operator.core.serving.analysis import begun, concluded, requests_of
+from comal_operator.core.serving.answers import uncompared
 from comal_operator.core.serving.checks import open_check
 from comal_operator.core.serving.memory import FULL, NONE, Draining, Memory, Role, whole_second
 from comal_operator.core.serving.reasons import ServingReason as Reason
@@ -62,6 +63,7 @@ def waits_for(memory: Memory, sight: Sight) -> Wait | None:
         or _smoke(memory, sight, candidate)
         or _time(memory, sight, since)
         or _traffic(memory, sight)
+        or _answers(memory, sight)
         or _check(memory, sight)
         or _approval(memory, sight, candidate)
     )
@@ -118,6 +120,11 @@ def _traffic(memory: Memory, sight: Sight) -> Wait | None:
     if requests_of(memory, sight) >= wanted:
         return None
     return Wait(Reason.AWAITING_TRAFFIC, f"until {wanted} requests came at this step")
+
+
+def _answers(memory: Memory, sight: Sight) -> Wait | None:
+    said = uncompared(memory, sight)
+    return None if said is None else Wait(Reason.AWAITING_TRAFFIC, said)
 
 
 def _check(memory: Memory, sight: Sight) -> Wait | None:

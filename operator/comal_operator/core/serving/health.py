@@ -22,6 +22,7 @@ _MEASURED: Final = frozenset(
         RejectionReason.ERROR_RATE,
         RejectionReason.WORSE_THAN_STABLE,
         RejectionReason.LATENCY,
+        RejectionReason.DIFFERENT_ANSWERS,
         RejectionReason.INSUFFICIENT_TRAFFIC,
         RejectionReason.SMOKE_TEST_FAILED,
         RejectionReason.CHECK_FAILED,
@@ -44,11 +45,12 @@ def analysis_healthy(looked: Looked) -> list[dict[str, Any]]:
         text = f"{candidate.model_version}: {hold.message}"
         return [condition("AnalysisHealthy", False, hold.reason, text)]
     evidence = memory.evidence
+    answers = f"; {evidence.answers}" if evidence is not None and evidence.answers else ""
     if evidence is not None and evidence.verdict == "Healthy":
         checks = [f"; check {one.name}: {first_line(one.message)[:100]}" for one in evidence.checks]
-        text = f"{candidate.model_version}: {evidence.message}{''.join(checks)}"
+        text = f"{candidate.model_version}: {evidence.message}{''.join(checks)}{answers}"
         return [condition("AnalysisHealthy", True, AnalysisReason.HEALTHY, text)]
-    text = f"{candidate.model_version} has not finished a step with requests yet"
+    text = f"{candidate.model_version} has not finished a step with requests yet{answers}"
     return [condition("AnalysisHealthy", None, AnalysisReason.WATCHING, text)]
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from comal_operator.core.serving import analysis
+from comal_operator.core.serving.answers import differing, remembered_answers
 from comal_operator.core.serving.checks import failed_check, remembered_rounds
 from comal_operator.core.serving.climb import waits_for
 from comal_operator.core.serving.crash_log import with_log_last
@@ -32,9 +33,10 @@ def judged(memory: Memory, sight: Sight) -> Memory:
     if memory.hold is not None and memory.hold.reason != ServingReason.PAUSED:
         return memory
     memory = remembered_rounds(_remember_smoke(memory, sight), sight)
+    memory = remembered_answers(memory, sight)
     counted = analysis.failure(memory, sight)
     found = _broken(memory, candidate, sight) or _untrue(memory) or _unasked(memory, sight)
-    found = found or failed_check(memory, sight)
+    found = found or failed_check(memory, sight) or differing(memory, sight)
     if counted is not None:
         found = found or (counted.reason, counted.message)
     if found is None:
@@ -112,6 +114,8 @@ def _unasked(memory: Memory, sight: Sight) -> tuple[str, str] | None:
     if waits.reason != ServingReason.AWAITING_TRAFFIC:
         return None
     count, wanted = analysis.requests_of(memory, sight), sight.schedule.stage(memory).min_requests
+    if wanted is None or count >= wanted:
+        return Reason.INSUFFICIENT_TRAFFIC, f"its time is over; it waited {waits.message}"
     return Reason.INSUFFICIENT_TRAFFIC, f"only {count} of {wanted} requests came in its time"
 
 

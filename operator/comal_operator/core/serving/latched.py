@@ -8,6 +8,7 @@ from typing import Any
 
 from comal_operator.api.rollout_status import (
     AnalysisStatus,
+    AnswersStatus,
     CheckStatus,
     HandledRequest,
     RouterCount,
@@ -119,6 +120,55 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """How answers to copies differ from those to the requests, as far as both were kept."""
+
+    step: str
+    until: datetime
+    compared: int = 0
+    different: int = 0
+    greatest: float = 0.0
+    rounds: int = 0
+    problem: str = ""
+
+    @classmethod
+    def of(cls, status: AnswersStatus | None) -> Answers | None:
+        """Return what was written down."""
+        if status is None:
+            return None
+        return cls(
+            status.step,
+            parse_timestamp(status.until),
+            status.compared,
+            status.different,
+            float(status.greatest),
+            status.rounds,
+            status.problem or "",
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return what is written down."""
+        return AnswersStatus(
+            step=self.step,
+            compared=self.compared,
+            different=self.different,
+            greatest=f"{self.greatest:g}",
+            rounds=self.rounds,
+            until=timestamp(self.until),
+            problem=self.problem or None,
+        ).to_wire()
+
+    def __str__(self) -> str:
+        if self.problem and not self.compared:
+            return self.problem
+        if not self.different:
+            return f"none of {self.compared} answers to copies differs"
+        rate = 100 * self.different / self.compared
+        by = f", by {self.greatest:g} at most" if self.greatest else ""
+        return f"{self.different} of {self.compared} answers to copies differ ({rate:.1f} %){by}"
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The numbers of the last decision, and where counting begins for the next one."""
 
@@ -130,6 +180,7 @@ class Evidence:
     stable_errors: int = 0
     baseline: tuple[Count, ...] = ()
     checks: tuple[CheckResult, ...] = ()
+    answers: Answers | None = None
 
     @classmethod
     def of(cls, status: AnalysisStatus | None) -> Evidence | None:
@@ -147,6 +198,7 @@ class Evidence:
                 Count(one.router, one.revision, one.requests, one.errors) for one in status.baseline
             ),
             tuple(CheckResult.of(one) for one in status.checks),
+            Answers.of(status.answers),
         )
 
     def to_wire(self) -> dict[str, Any]:
@@ -170,5 +222,6 @@ class Evidence:
                 "stableErrors": self.stable_errors,
                 "baseline": counts,
                 "checks": [one.to_wire() for one in self.checks],
+                "answers": self.answers.to_wire() if self.answers is not None else None,
             }
         ).to_wire()

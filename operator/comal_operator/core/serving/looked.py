@@ -10,6 +10,7 @@ from comal_operator.api.model_deployment import ModelDeployment, ModelDeployment
 from comal_operator.core.children import is_ours
 from comal_operator.core.conditions import find, parse_timestamp
 from comal_operator.core.plan import Manifest, Seen, Settings
+from comal_operator.core.serving.answer_jobs import answer_round
 from comal_operator.core.serving.autoscaling import with_capacity
 from comal_operator.core.serving.check_jobs import check_rounds
 from comal_operator.core.serving.importing import Importing, importing
@@ -123,7 +124,11 @@ def look(mdep: Manifest, seen: Seen, now: datetime, settings: Settings) -> Looke
         smoke=smoke_result(mdep, memory, schedule, seen),
         request=request_of(mdep["metadata"].get("annotations")),
     )
-    sight = replace(sight, checks=check_rounds(mdep, memory, sight, seen))
+    sight = replace(
+        sight,
+        checks=check_rounds(mdep, memory, sight, seen),
+        compared=answer_round(mdep, memory, sight, seen),
+    )
     memory = advance(memory, sight)
     return Looked(
         mdep=mdep,

@@ -41,6 +41,7 @@ class RejectionReason(StrEnum):
     ERROR_RATE = "ErrorRate"
     WORSE_THAN_STABLE = "WorseThanStable"
     LATENCY = "Latency"
+    DIFFERENT_ANSWERS = "DifferentAnswers"
     INSUFFICIENT_TRAFFIC = "InsufficientTraffic"
     SMOKE_TEST_FAILED = "SmokeTestFailed"
     CHECK_FAILED = "CheckFailed"

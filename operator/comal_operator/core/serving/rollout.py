@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from comal_operator.core.serving.analysis import observed
+from comal_operator.core.serving.answers import due
 from comal_operator.core.serving.checks import next_due
 from comal_operator.core.serving.climb import climbed, step_ends
 from comal_operator.core.serving.judgement import judged, start_of
@@ -58,6 +59,9 @@ def next_moment(memory: Memory, sight: Sight) -> datetime | None:
         if seen.unavailable_since is not None:
             moments.append(seen.unavailable_since + schedule.startup_timeout)
         moments += next_due(memory, sight)
+        compares = due(memory, schedule)
+        if compares is not None:
+            moments.append(compares)
         ends = step_ends(memory, sight)
         if ends is not None:
             moments.append(ends)

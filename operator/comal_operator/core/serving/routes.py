@@ -17,11 +17,16 @@ from comal_operator.core.serving.handling import VARIANT_HEADER, Mirror, Role, R
 from comal_operator.core.serving.open_paths import LIVE_PATHS
 from comal_operator.core.serving.repeats import ANSWERED_BY, retry_policy
 from comal_operator.core.serving.replies import error_body
-from comal_scorer.contract import REVISION_HEADER
+from comal_scorer.contract import (
+    ANSWERS_HEADER,
+    MIRROR_HEADER,
+    PAIR_HEADER,
+    REVISION_HEADER,
+)
 
 NO_FALLBACK_HEADER = "x-comal-no-fallback"
-# On copies: how many percent of the requests are copied.
-MIRROR_HEADER = "x-comal-mirror"
+# What no other request has, at this router or another: Envoy writes it before it makes the copy.
+_PAIR = "%HOSTNAME%-%CONNECTION_ID%-%START_TIME(%s%9f)%"
 # Where Azure ML's router has the endpoint.
 _SERVICE_PATH = "/api/v1/service/{}/"
 
@@ -35,12 +40,30 @@ def route_configuration(routing: Routing) -> dict[str, Any]:
         "domains": ["*"],
         "request_body_buffer_limit": routing.handling.repeatable_bytes,
         "response_headers_to_remove": [ANSWERED_BY],
+        **_marks(routing.handling.mirror),
         "routes": [*_by_revision(routing), *_by_rules(routing), *_by_share(routing)],
     }
     return {
         "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
         "name": SCORING_ROUTES,
         "virtual_hosts": [host],
+    }
+
+
+def _marks(mirror: Mirror | None) -> dict[str, Any]:
+    """Return what marks requests whose answers are compared with those to their copies.
+
+    Callers can neither mark a request nor see what was answered to others.
+    """
+    if mirror is None:
+        return {"request_headers_to_remove": [ANSWERS_HEADER, MIRROR_HEADER, PAIR_HEADER]}
+    mark = {
+        "header": {"key": PAIR_HEADER, "value": _PAIR},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }
+    return {
+        "request_headers_to_remove": [ANSWERS_HEADER, MIRROR_HEADER],
+        "request_headers_to_add": [mark],
     }
 
 

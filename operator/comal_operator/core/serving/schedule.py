@@ -63,6 +63,8 @@ class Schedule:
     paused: bool
     suspended: bool
     approved_revisions: frozenset[str]
+    mirrors: bool
+    """Whether the candidate gets copies of requests at every step."""
 
     @classmethod
     def of(cls, spec: ModelDeploymentSpec) -> Schedule:
@@ -82,6 +84,7 @@ class Schedule:
             rollout.paused,
             spec.suspend,
             frozenset(rollout.approved_revisions),
+            spec.traffic.mirror is not None and Decimal(spec.traffic.mirror.percent) > 0,
         )
 
     @property

@@ -55,6 +55,17 @@ class Round:
     at: datetime
 
 
+@dataclass(frozen=True)
+class ComparedRound:
+    """One time that answers to copies were compared."""
+
+    compared: int
+    different: int
+    greatest: float
+    until: datetime
+    problem: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sight:
     """All that a rollout's next step hangs on, in one value."""
@@ -76,6 +87,8 @@ class Sight:
     """What each router has counted; None if not every router has just told."""
     checks: Mapping[str, Round] = field(default_factory=dict)
     """How the rounds of further checks stand, by their keys."""
+    compared: ComparedRound | None = None
+    """What the round of comparing that is due has found; None if it has not."""
     smoke: SmokeResult | None = None
     """How the candidate's smoke test has ended; None if it has not."""
     request: Request | None = None

@@ -18,6 +18,7 @@ from comal_operator.core.plan import (
     Seen,
     Settings,
 )
+from comal_operator.core.serving.answer_jobs import answer_actions
 from comal_operator.core.serving.attached import ways_in
 from comal_operator.core.serving.check_jobs import check_actions
 from comal_operator.core.serving.endpoints import Address, Routing
@@ -90,7 +91,7 @@ class Upkeep:
     def _trials(self) -> tuple[Action, ...]:
         looked = self.looked
         about = (looked.mdep, looked.memory, looked.sight, self.seen, self.settings)
-        return smoke_actions(*about) + check_actions(*about)
+        return smoke_actions(*about) + check_actions(*about) + answer_actions(*about)
 
     def strangers(self) -> list[str]:
         """Return whose names we need and somebody else has."""
