@@ -150,11 +150,14 @@ def _page(base: str, sides: Sides, seconds: float) -> _Page:
         return _Page(problem="its image keeps none (it is another one than Comal's scorer)")
     try:
         found = json.loads(text)["answers"]
-        return _Page(tuple(one for one in found if _is_answer(one)), at=time.time())
+        if all(_is_answer(one) for one in found):
+            return _Page(tuple(found), at=time.time())
     except (ValueError, KeyError, TypeError):
-        return _Page(problem=f"HTTP {answer.status}, and no answers of Comal's scorer")
+        pass
+    return _Page(problem=f"HTTP {answer.status}, and no answers of Comal's scorer")
 
 
 def _is_answer(one: Any) -> bool:
-    kinds = {"mark": str, "copy": bool, "count": int, "age": (int, float)}
-    return all(isinstance(one[name], kind) for name, kind in kinds.items()) and "answer" in one
+    is_named = isinstance(one["mark"], str) and isinstance(one["copy"], bool)
+    is_dated = isinstance(one["age"], (int, float)) and isinstance(one["count"], int)
+    return is_named and is_dated and "answer" in one

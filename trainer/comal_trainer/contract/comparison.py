@@ -43,10 +43,15 @@ class Compared(_Message):
     def _read(cls, value: Any) -> Self:
         if value["state"] not in STATES:
             raise ContractError(f"{value['state']!r:.80} is none of {', '.join(STATES)}")
-        counts = [value["compared"], value["different"]]
-        if any(type(one) is not int or one < 0 for one in counts) or counts[1] > counts[0]:
-            raise ContractError(f"{counts!r:.80} are no counts")
-        return cls(value["state"], _text(value["message"]), *counts, float(value["greatest"]))
+        compared, different = value["compared"], value["different"]
+        if (
+            type(compared) is not int
+            or type(different) is not int
+            or not 0 <= different <= compared
+        ):
+            raise ContractError(f"{different!r:.80} of {compared!r:.80} are no counts")
+        message, greatest = _text(value["message"]), float(value["greatest"])
+        return cls(value["state"], message, compared, different, greatest)
 
 
 def compare_arguments(sides: Sides) -> tuple[str, ...]:
