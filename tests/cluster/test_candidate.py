@@ -30,7 +30,13 @@ def endpoint(version: str) -> Manifest:
             "rules": [{"header": {"name": "x-api-version", "value": "canary"}, "to": "Candidate"}],
             "stickyBy": {"header": "x-user-id"},
         },
-        rollout={"steps": list(STEPS), "bake": "1s", "drain": "2s", "capacity": "Conserve"},
+        rollout={
+            "steps": list(STEPS),
+            "analysis": {"answers": {"maxDifferent": "0.1", "minRequests": 20, "every": "10s"}},
+            "bake": "1s",
+            "drain": "2s",
+            "capacity": "Conserve",
+        },
     )
 
 
@@ -84,7 +90,14 @@ def test_copies_headers_and_people(kubectl: Kubectl, images: dict[str, str]) -> 
 
     kubectl.apply(endpoint("2"))
     waiting = ("Ready", "False")
-    wait_condition(kubectl, "mdep", "table", waiting, reason="AwaitingApproval", seconds=120)
+    found = wait_condition(
+        kubectl, "mdep", "table", waiting, reason="AwaitingApproval", seconds=180
+    )
+    # Without these the step would still wait for requests: both answer zero to what is asked.
+    answers = found["status"]["analysis"]["answers"]
+    assert answers["compared"] >= 20
+    assert answers["different"] == 0
+    assert "answers to copies" in condition(found, "AnalysisHealthy")["message"]
     wait_for("copies are answered", lambda: answered_by_candidate(kubectl) > 40 or None)
     assert set(load.totals().versions) == {"1"}, "callers get no answer to a copy"
     assert {one.version for one in callers.call(*[CANARY] * 10)} == {"2"}, "at 0 percent"
