@@ -33,7 +33,9 @@ from comal_trainer.contract.azure import (
     OWNER_TAG,
     AzureAnswer,
     Entry,
+    Origin,
     Workspace,
+    import_arguments,
     record_arguments,
 )
 from comal_trainer.files import open_plain
@@ -100,6 +102,14 @@ class Bench:
         ours = cost_of([sys.executable, "-m", "comal_scorer", *arguments], self.environment())
         return ours, self._plain("fetch", model.name, self._empty("theirs"))
 
+    def bring(self, megabytes: int, number: int) -> Pair:
+        """Bring one model out of the workspace: by the import of a ModelDeployment, and plainly."""
+        model = self._model(megabytes, f"brought-{number}")
+        self._plain("register", model.name, model)
+        arguments = import_arguments(self._workspace, Origin(model=model.name, version="1"))
+        ours = self._asked(*arguments, f"--workspace={self._empty('ours')}")
+        return ours, self._plain("fetch", model.name, self._empty("theirs"))
+
     def _model(self, megabytes: int, name: str) -> Path:
         folder = self._empty(f"model-{megabytes}-{name}")
         (folder / "model.yaml").write_text("format: onnx\n")
@@ -115,20 +125,27 @@ class Bench:
         return folder
 
     def _recorded(self, model: Path) -> Cost:
-        workspace = Workspace(
+        tags = {OWNER_TAG: f"bench/{model.name}", DIGEST_TAG: "sha256:" + "a" * 64}
+        entry = Entry(model=model.name, version="1", tags=tags)
+        arguments = record_arguments(self._workspace, entry)
+        return self._asked(*arguments, f"--folder={model}")
+
+    @property
+    def _workspace(self) -> Workspace:
+        return Workspace(
             subscription=SUBSCRIPTION,
             group=self.bed.workspace.group,
             name=self.bed.workspace.name,
             subject="bench",
             secret="bench",  # noqa: S106 - the name of one
         )
-        tags = {OWNER_TAG: f"bench/{model.name}", DIGEST_TAG: "sha256:" + "a" * 64}
-        arguments = record_arguments(workspace, Entry(model=model.name, version="1", tags=tags))
+
+    def _asked(self, *arguments: str) -> Cost:
         login = self._empty("login")
         for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
             (login / name).write_text(self.environment()[name])
         command = [sys.executable, "-m", "comal_trainer", *arguments]
-        cost = cost_of([*command, f"--login={login}", f"--folder={model}"], self.environment())
+        cost = cost_of([*command, f"--login={login}"], self.environment())
         answer = AzureAnswer.decode((self.folder / "answer").read_text())
         if answer.error is not None:
             raise RuntimeError(str(answer.error))
@@ -172,6 +189,7 @@ def _compared(bench: Bench, sizes: Sequence[int], rounds: int) -> list[tuple[str
     ways: dict[str, Callable[[int, int], Pair]] = {
         "register": bench.register,
         "fetch": bench.fetch,
+        "import": bench.bring,
     }
     found = []
     for megabytes in sizes:
