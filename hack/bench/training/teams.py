@@ -86,10 +86,10 @@ class Team:
 
 
 @asynccontextmanager
-async def mirrored(server: ApiServer) -> AsyncIterator[tuple[Cluster, Mirror]]:
-    """Follow what the bench acts on."""
+async def mirrored(server: ApiServer, *kinds: str) -> AsyncIterator[tuple[Cluster, Mirror]]:
+    """Follow what the bench acts on: objects of `kinds` too."""
     cluster = Cluster(server)
-    mirror = Mirror(cluster, (*_MIRRORED, *_MIRRORED_TOO))
+    mirror = Mirror(cluster, (*_MIRRORED, *_MIRRORED_TOO, *kinds))
     await mirror.start()
     try:
         yield cluster, mirror

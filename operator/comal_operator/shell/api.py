@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import msgspec
 from kubernetes.aio.client.api_client import ApiClient
 
 from comal_operator.core.names import FIELD_MANAGER
@@ -77,7 +77,7 @@ class Api:
 
     async def read(self, call: Call) -> dict[str, Any]:
         """Return the answer as an object; raise as `send` does."""
-        answer: dict[str, Any] = json.loads(await self.send(call))
+        answer: dict[str, Any] = msgspec.json.decode(await self.send(call))
         return answer
 
     async def _exchange(self, call: Call) -> bytes:

@@ -5,10 +5,11 @@ As Python's dictionaries a run of five steps takes 200 KiB with its Jobs and Pod
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from comal_operator.core.plan import Manifest
 
@@ -24,7 +25,7 @@ class Packing:
 
     def pack(self, body: Manifest) -> bytes:
         """Return `body` in as few bytes as a few microseconds can make it."""
-        text = json.dumps(body, separators=(",", ":")).encode()
+        text = msgspec.json.encode(body)
         # Never another one afterwards: what was packed needs it to be unpacked.
         pattern = self._patterns.setdefault(body["kind"], text[-_WINDOW:])
         press = zlib.compressobj(zdict=pattern)
@@ -32,7 +33,7 @@ class Packing:
 
     def unpack(self, kind: str, packed: bytes) -> dict[str, Any]:
         """Return the body, which nobody else has."""
-        body: dict[str, Any] = json.loads(
+        body: dict[str, Any] = msgspec.json.decode(
             zlib.decompressobj(zdict=self._patterns[kind]).decompress(packed)
         )
         return body
