@@ -147,6 +147,10 @@ rel-walk-mutants: ## plant bugs that the walk must find
 bench-training: ## a run's writes, start and memory at 1000 live and 5000 ended runs (20 min)
 	@PYTHONPATH=hack:tests $(VENV)/python -m bench.training
 
+.PHONY: bench-endpoints
+bench-endpoints: ## the operator with 1000 endpoints, 100 rolling out at once (needs root; ARGS="--endpoints 100")
+	@PYTHONPATH=hack:tests $(VENV)/python -m bench.endpoints $(ARGS)
+
 # Not beside others: one looks at all that the operator was refused, one restarts the API server,
 # which refuses everybody until it has read its own roles.
 ALONE := tests/cluster/test_zz_permissions.py tests/cluster/test_changes.py

@@ -32,6 +32,12 @@ class Templates:
         return had.index(template) + 1
 
 
+def address_by_name(pod: Body) -> str:
+    """Return an address for a Pod; by its name, so that a run that was killed ends with it too."""
+    digest = hashlib.sha256(pod["metadata"]["name"].encode()).digest()
+    return f"10.{digest[0]}.{digest[1]}.{digest[2] or 1}"
+
+
 @dataclass(frozen=True)
 class Kubelet:
     """What decides how Pods fare: the script, the time, the templates that there were."""
@@ -39,6 +45,7 @@ class Kubelet:
     script: Script
     clock: Callable[[], datetime]
     templates: Templates = field(default_factory=Templates)
+    address: Callable[[Body], str] = address_by_name
 
     def now(self) -> str:
         """Return the time as the API writes it."""
@@ -72,7 +79,7 @@ async def sync_deployment(
         await cluster.create(_pod(deployment, name, number))
     for name in sorted(wanted & pods.keys()):
         if not _has_started(pods[name]) and _has_secrets(mirror, pods[name]):
-            await _start(cluster, pods[name], is_ready=kubelet.becomes_ready(deployment))
+            await _start(cluster, pods[name], kubelet, is_ready=kubelet.becomes_ready(deployment))
     ready = {name for name, pod in pods.items() if _is_ready(pod)}
     for name in sorted(pods.keys() - wanted):
         # No old one goes before the new ones answer.
@@ -113,7 +120,7 @@ def _has_secrets(mirror: Mirror, pod: Body) -> bool:
     return all(mirror.get("Secret", namespace, one["secretName"]) for one in mounts)
 
 
-async def _start(cluster: Cluster, pod: Body, *, is_ready: bool) -> None:
+async def _start(cluster: Cluster, pod: Body, kubelet: Kubelet, *, is_ready: bool) -> None:
     containers = [
         {
             "name": container["name"],
@@ -125,7 +132,7 @@ async def _start(cluster: Cluster, pod: Body, *, is_ready: bool) -> None:
         }
         for container in pod["spec"]["containers"]
     ]
-    address = _address(pod["metadata"]["name"])
+    address = kubelet.address(pod)
     status = {
         "phase": "Running",
         "podIP": address,
@@ -140,12 +147,6 @@ async def _start(cluster: Cluster, pod: Body, *, is_ready: bool) -> None:
 def _is_ready(pod: Body) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-
-
-def _address(pod: str) -> str:
-    # By name, so that a run that was killed ends with the same addresses.
-    digest = hashlib.sha256(pod.encode()).digest()
-    return f"10.{digest[0]}.{digest[1]}.{digest[2] or 1}"
 
 
 def _status(deployment: Mapping[str, Any], ready: int, now: str) -> Body:
