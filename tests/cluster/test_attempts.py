@@ -102,6 +102,12 @@ def pods(kubectl: Kubectl, run: str, name: str = "train") -> list[Manifest]:
     return kubectl.items("pods", "-l", f"comal.dev/training-run={run},comal.dev/step={name}")
 
 
+def attempts(kubectl: Kubectl, run: str) -> list[Manifest]:
+    """Return the Jobs of the user's steps."""
+    mine = f"comal.dev/training-run={run},app.kubernetes.io/component=training-step"
+    return kubectl.items("jobs", "-l", mine)
+
+
 def running_pod(kubectl: Kubectl, run: str) -> Manifest:
     """Return the Pod of the run's train step once its container runs."""
 
@@ -166,7 +172,7 @@ def test_a_fatal_exit_code_is_not_tried_again(runs: Kubectl) -> None:
     assert "exited with code 64" in text
     assert "no such column" in text
     assert (step(found)["attempts"], step(found)["exitCode"]) == (1, 64)
-    assert len(runs.items("jobs", "-l", "comal.dev/training-run=fatal")) == 1
+    assert len(attempts(runs, "fatal")) == 1
 
 
 def test_a_step_that_nobody_can_place_gives_up_with_the_schedulers_words(runs: Kubectl) -> None:
@@ -215,10 +221,7 @@ def test_a_step_is_tried_as_often_as_it_may_fail(runs: Kubectl) -> None:
     assert (step(found)["attempts"], step(found)["failures"]) == (3, 2)
     assert (step(found)["exitCode"], step(found)["reason"]) == (1, "StepFailed")
     assert "this is attempt 2" in step(found)["logTail"]
-    numbers = [
-        job["metadata"]["labels"]["comal.dev/attempt"]
-        for job in runs.items("jobs", "-l", "comal.dev/training-run=retried")
-    ]
+    numbers = [job["metadata"]["labels"]["comal.dev/attempt"] for job in attempts(runs, "retried")]
     assert sorted(numbers) == ["1", "2", "3"]
 
 

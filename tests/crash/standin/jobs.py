@@ -71,6 +71,8 @@ class Script:
             again = self.baselines.get(measured or "")
             found = {"mse": again} if again else {}
             return json.dumps({"metrics": metrics, "error": None, "baseline": found})
+        if step == "series":
+            return json.dumps({"metrics": {}, "error": None})
         if step.startswith("seal-"):
             output = {"digest": f"sha256:{'5' * 64}", "size": 3, "files": 1}
             return json.dumps({"outputs": [output], "error": None})
