@@ -92,6 +92,7 @@ def azure_bed(
             workspace.HOST,
             entra.HOST,
             container_registry.HOST,
+            container_registry.DATA_HOST,
             insights.HOST,
             storage.HOST,
         )
@@ -111,6 +112,7 @@ def azure_bed(
             container_registry.HOST: container_registry.application(
                 upstream, registry_token_lifetime
             ),
+            container_registry.DATA_HOST: container_registry.data_application(upstream),
             insights.HOST: insights.application(bed.envelopes),
         }
         bed.proxy = stack.enter_context(_served(bed, apps, {storage.HOST: blob_port}, address))

@@ -1,4 +1,7 @@
-"""An Azure Container Registry: its login and its own API before a real docker-registry."""
+"""An Azure Container Registry: its login and its own API before a real docker-registry.
+
+Blobs are read where the registry sends its callers for them: at a host that takes no login.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,9 @@ from fake_azure.entra import access_token, audience_in
 from fake_azure.journal import refuse
 
 HOST = "comal.azurecr.io"
+DATA_HOST = "comal.westeurope.data.azurecr.io"
+# A token of the registry's own, for one who has no identity in Entra.
+USER, PASSWORD = "clinic", "planted-registry-password"
 AUDIENCE = "https://containerregistry.azure.net"
 _KEY = "not-a-secret-" * 4
 _TAG = re.compile(r"/acr/v1/(?P<repository>.+)/_tags/(?P<tag>[^/]+)")
@@ -50,13 +56,43 @@ def application(upstream: str, lifetime: float = 3600.0) -> web.Application:
             )
         if request.path.startswith("/acr/"):
             return await _own(request, upstream)
-        return await _forward(request, upstream)
+        return _sent_for_bytes(request) or await _forward(request, upstream)
 
     app = web.Application(client_max_size=1 << 30)
     app.router.add_post("/oauth2/exchange", exchange)
     app.router.add_post("/oauth2/token", token)
+    app.router.add_get("/oauth2/token", lambda request: _token_for_password(request, lifetime))
     app.router.add_route("*", "/{rest:.*}", api)
     return app
+
+
+def data_application(upstream: str) -> web.Application:
+    """Return the server of the registry's bytes: a signature is the login, and none besides."""
+
+    async def read(request: web.Request) -> web.StreamResponse:
+        if "Authorization" in request.headers or "sig" not in request.query:
+            return refuse(400, "InvalidAuthenticationInfo", "one way of logging in, please")
+        return await _forward(request, upstream)
+
+    app = web.Application()
+    app.router.add_get("/{rest:.*}", read)
+    return app
+
+
+async def _token_for_password(request: web.Request, lifetime: float) -> web.Response:
+    given = request.headers.get("Authorization", "")
+    if given != aiohttp.BasicAuth(USER, PASSWORD).encode():
+        return refuse(401, "UNAUTHORIZED", "the password is wrong")
+    claims = {"aud": HOST, "access": request.query["scope"], "exp": time.time() + lifetime}
+    return web.json_response({"access_token": jwt.encode(claims, _KEY, algorithm="HS256")})
+
+
+def _sent_for_bytes(request: web.Request) -> web.Response | None:
+    """Return where a blob is to be read, if the request is for one."""
+    if request.method != "GET" or "/blobs/" not in request.path:
+        return None
+    there = f"https://{DATA_HOST}{request.raw_path}?sig=planted-signature"
+    return web.Response(status=307, headers={"Location": there})
 
 
 def _may(request: web.Request) -> bool:

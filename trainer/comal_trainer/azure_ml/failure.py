@@ -18,7 +18,7 @@ from azure.core.exceptions import (
 from requests.exceptions import ProxyError, RequestException, SSLError
 
 from comal_trainer.contract import MAX_ERROR_CHARACTERS, JobError
-from comal_trainer.contract.azure import AzureAnswer, AzureReason, Workspace
+from comal_trainer.contract.azure import AzureAnswer, AzureReason, Caller
 
 _LOGIN_CODE: Final = re.compile(r"AADSTS\d{4,8}")
 # No federated credential of the identity fits the token that was shown.
@@ -59,18 +59,18 @@ class AzureFailure(Exception):  # noqa: N818 - it is an answer, not a crash
         return AzureAnswer(error=JobError(str(self.reason), text), wait=self.wait)
 
 
-def failure_of(error: BaseException, workspace: Workspace, doing: str) -> AzureFailure:
+def failure_of(error: BaseException, caller: Caller, doing: str) -> AzureFailure:
     """Return what an exception of the SDKs means while we were `doing` something."""
     if isinstance(error, AzureFailure):
         return error
     # azure-identity calls it a failed login as well.
     for one in _chain(error):
-        if isinstance(one, RequestException) and (cut := _cut_off(one, workspace, doing)):
+        if isinstance(one, RequestException) and (cut := _cut_off(one, caller, doing)):
             return cut
     for one in _chain(error):
         code = _LOGIN_CODE.search(str(one)) if isinstance(one, ClientAuthenticationError) else None
         if code is not None:
-            return _login(code.group(), workspace)
+            return _login(code.group(), caller)
         if isinstance(one, DecodeError):
             return AzureFailure(AzureReason.UNAVAILABLE, f"{doing}: the answer is no JSON")
         if isinstance(one, (ServiceRequestError, ServiceResponseError)):
@@ -78,30 +78,30 @@ def failure_of(error: BaseException, workspace: Workspace, doing: str) -> AzureF
             text = f"{doing}: Azure did not answer ({type(one).__name__})"
             return AzureFailure(AzureReason.UNAVAILABLE, text)
         if isinstance(one, HttpResponseError) and one.status_code is not None:
-            return _refused(one, workspace, doing)
+            return _refused(one, caller, doing)
         if isinstance(one, ClientAuthenticationError):
-            text = f"{doing}: no token was given to {_who(workspace)}"
+            text = f"{doing}: no token was given to {_who(caller)}"
             return AzureFailure(AzureReason.AUTH_FAILED, text)
     kind = "an AzureError" if isinstance(error, AzureError) else type(error).__name__
-    return AzureFailure(AzureReason.FAILED, f"{doing}: azure-ai-ml ended with {kind}")
+    return AzureFailure(AzureReason.FAILED, f"{doing}: the SDK ended with {kind}")
 
 
-def _cut_off(error: RequestException, workspace: Workspace, doing: str) -> AzureFailure | None:
+def _cut_off(error: RequestException, caller: Caller, doing: str) -> AzureFailure | None:
     """Return what kept us from talking with Azure at all, where a person can mend it."""
     if isinstance(error, ProxyError):
-        proxy = workspace.proxy or "of HTTPS_PROXY"
+        proxy = caller.proxy or "of HTTPS_PROXY"
         answered = _TUNNEL.search(str(error))
         if answered:
             said = f"answered HTTP {answered[1]}: it must let us through, and without a login"
         else:
-            said = "is not reached: correct azureML.proxy"
+            said = f"is not reached: correct {caller.field}.proxy"
         return AzureFailure(AzureReason.PROXY_FAILED, f"{doing}: the proxy {proxy} {said}")
     if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         url = error.request.url if error.request is not None else None
         host = urlsplit(url).hostname if url else "Azure"
         text = (
             f"{doing}: who answers for {host} shows a certificate of an authority that is not"
-            " trusted: give its certificate in azureML.caBundle if it is your company's"
+            f" trusted: give its certificate in {caller.field}.caBundle if it is your company's"
         )
         return AzureFailure(AzureReason.CERTIFICATE_UNTRUSTED, text)
     return None
@@ -118,29 +118,26 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         one = one.__cause__ or one.__context__ or inner
 
 
-def _login(code: str, workspace: Workspace) -> AzureFailure:
+def _login(code: str, caller: Caller) -> AzureFailure:
     if code in _NO_FEDERATION:
         text = (
-            f"{code}: the identity {workspace.client_id} has no federated credential for"
-            f" {workspace.subject}: add one with this subject, the cluster's OIDC issuer and the"
+            f"{code}: the identity {caller.client_id} has no federated credential for"
+            f" {caller.subject}: add one with this subject, the cluster's OIDC issuer and the"
             " audience api://AzureADTokenExchange"
         )
     else:
         known = _LOGIN.get(code, "Entra refused the login: look the code up at login.microsoft.com")
-        text = f"{code}: {known} ({_who(workspace)})"
+        text = f"{code}: {known} ({_who(caller)})"
     return AzureFailure(AzureReason.AUTH_FAILED, text)
 
 
-def _refused(error: HttpResponseError, workspace: Workspace, doing: str) -> AzureFailure:
+def _refused(error: HttpResponseError, caller: Caller, doing: str) -> AzureFailure:
     status, said = error.status_code or 0, _said(error)
     if status == 401:
-        text = f"{doing}: Azure does not take the token of {_who(workspace)}: {said}"
+        text = f"{doing}: Azure does not take the token of {_who(caller)}{caller.unknown}: {said}"
         return AzureFailure(AzureReason.AUTH_FAILED, text)
     if status == 403:
-        text = (
-            f"{doing}: {_who(workspace)} may not: give it the role AzureML Data Scientist on the"
-            f" workspace, and Storage Blob Data Contributor on its storage: {said}"
-        )
+        text = f"{doing}: {_who(caller)} may not: give it {caller.roles}: {said}"
         return AzureFailure(AzureReason.FORBIDDEN, text)
     if status == 409:
         return AzureFailure(AzureReason.RECORD_CONFLICT, f"{doing}: {said}")
@@ -155,7 +152,9 @@ def _refused(error: HttpResponseError, workspace: Workspace, doing: str) -> Azur
 
 def _said(error: HttpResponseError) -> str:
     """Return code and sentence of Azure's error object, short and without what looks secret."""
-    inner = getattr(error, "error", None)
+    # Azure ML says one error, a registry has a list of them.
+    several = getattr(getattr(error, "model", None), "errors", None) or [None]
+    inner = getattr(error, "error", None) or several[0]
     code = str(getattr(inner, "code", None) or "no code")
     text = str(getattr(inner, "message", None) or "no more was said").splitlines()[0]
     return _SECRETS.sub(r"\1=…", f"{code}: {text}")[:300]
@@ -168,7 +167,7 @@ def _wait(error: HttpResponseError) -> int:
     return min(int(text), _LONGEST_WAIT) if text.isdigit() else 0
 
 
-def _who(workspace: Workspace) -> str:
-    if workspace.client_id:
-        return f"{workspace.client_id}, as {workspace.subject}"
-    return f"the service principal of Secret {workspace.secret}"
+def _who(caller: Caller) -> str:
+    if caller.client_id:
+        return f"{caller.client_id}, as {caller.subject}"
+    return f"the service principal of Secret {caller.secret}"

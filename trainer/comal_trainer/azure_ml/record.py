@@ -20,7 +20,7 @@ from azure.ai.ml.entities import Data, Model
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ResourceNotFoundError
 
-from comal_trainer.azure_ml.authorities import trust
+from comal_trainer.authorities import AuthoritiesError, trust
 from comal_trainer.azure_ml.failure import AzureFailure, failure_of
 from comal_trainer.azure_ml.login import credential
 from comal_trainer.contract.azure import (
@@ -115,8 +115,8 @@ def answered(place: Place, once: Callable[[], AzureAnswer]) -> AzureAnswer:
     logging.getLogger("azure").setLevel(logging.CRITICAL)
     try:
         trust(place.workspace, place.authorities, place.environment)
-    except AzureFailure as untrusting:
-        return untrusting.answer
+    except AuthoritiesError as untrusting:
+        return AzureFailure(AzureReason.CA_BUNDLE_MISSING, str(untrusting)).answer
     for number in range(1, _TRIES + 1):
         try:
             return once()

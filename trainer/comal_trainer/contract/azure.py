@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from comal_trainer.contract import ContractError, JobError, _count, _error, _Message, _text
 
@@ -67,12 +67,9 @@ ACCESS_REASONS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workspace:
-    """An Azure ML workspace, and as whom it is reached."""
+class Caller:
+    """As whom and by which way Azure is called."""
 
-    subscription: str
-    group: str
-    name: str
     subject: str
     """The ServiceAccount's name in a federated credential."""
     client_id: str = ""
@@ -85,6 +82,28 @@ class Workspace:
     """Hosts that are called directly all the same, with commas between them."""
     ca_bundle: str = ""
     """ConfigMap and key of a company's own authorities, for messages; empty: there are none."""
+
+    field: ClassVar[str] = ""
+    """Where a ModelRegistry says all this."""
+    roles: ClassVar[str] = ""
+    """What whoever may not do something needs."""
+    unknown: ClassVar[str] = ""
+    """What to do besides where nobody is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace(Caller):
+    """An Azure ML workspace, and as whom it is reached."""
+
+    subscription: str
+    group: str
+    name: str
+
+    field: ClassVar[str] = "azureML"
+    roles: ClassVar[str] = (
+        "the role AzureML Data Scientist on the workspace, and Storage Blob Data Contributor on its"
+        " storage"
+    )
 
     @property
     def id(self) -> str:

@@ -11,18 +11,21 @@ from typing import Final
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from comal_trainer.azure_ml.failure import AzureFailure
-from comal_trainer.contract.azure import AzureReason, Workspace
+from comal_trainer.contract.azure import Caller
 
 # Azure's SDKs read the first, whoever opens a connection by OpenSSL's own ways the other.
 _VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
 
-def trust(workspace: Workspace, file: Path, environment: Mapping[str, str]) -> None:
-    """Let the SDKs in this process trust what is in `file` as well; raise AzureFailure."""
-    if not workspace.ca_bundle:
+class AuthoritiesError(Exception):
+    """The ConfigMap has no certificates; the message says what to do."""
+
+
+def trust(caller: Caller, file: Path, environment: Mapping[str, str]) -> None:
+    """Let the SDKs in this process trust what is in `file` as well; raise AuthoritiesError."""
+    if not caller.ca_bundle:
         return
-    name, _, key = workspace.ca_bundle.partition("/")
+    name, _, key = caller.ca_bundle.partition("/")
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
         added = file.read_bytes()
@@ -37,6 +40,6 @@ def trust(workspace: Workspace, file: Path, environment: Mapping[str, str]) -> N
         os.environ[variable] = made.name
 
 
-def _missing(name: str, key: str, why: str) -> AzureFailure:
+def _missing(name: str, key: str, why: str) -> AuthoritiesError:
     text = f"ConfigMap {name} must have the key {key} with certificates in PEM: {why}"
-    return AzureFailure(AzureReason.CA_BUNDLE_MISSING, text)
+    return AuthoritiesError(text)
