@@ -9,6 +9,7 @@ import pytest
 
 from apiserver.server import Client
 from apiserver.wrong_azure import GUID, mirrored
+from apiserver.wrong_store import elsewhere
 from azure_world import a_mirrored_registry, an_importing_world, end_import
 from comal_operator.core.plan import Apply, Create, Manifest, Plan, Seen, WriteStatus
 from comal_operator.core.registry.decide import plan_model_registry
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.apiserver
 _SETTINGS = replace(SETTINGS, azure_image="localhost/comal/azure:1")
 _DELETING = {"deletionPolicy": "Delete"}
 _PATHS = {
+    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "Service": "/api/v1/namespaces/{}/services",
     "ModelVersion": "/apis/comal.dev/v1alpha1/namespaces/{}/modelversions",
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
@@ -92,6 +95,42 @@ def test_an_import_is_taken_and_what_comes_of_it(admin: Client, namespace: str, 
     [version] = world.versions
     made = {**version, "metadata": {**version["metadata"], "namespace": namespace}}
     _take(admin, namespace, made)
+
+
+@pytest.mark.parametrize("kind", ["workloadIdentity", "secretRef", "loginSecretRef"])
+def test_a_gateway_is_taken(admin: Client, namespace: str, kind: str) -> None:
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    admin.merge(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": restricted}})
+    credential = {
+        "workloadIdentity": {"clientId": GUID},
+        "secretRef": {"name": "principal"},
+        "loginSecretRef": {"name": "token"},
+    }
+    registry = elsewhere(
+        credential={kind: credential[kind]},
+        proxy={"url": "http://proxy:3128"},
+        caBundle={"configMap": "company"},
+    )
+    looked = plan_model_registry(
+        {**a_registry(), "spec": registry["spec"]}, Seen(), now=NOON, settings=_SETTINGS
+    )
+    [applied] = [one for one in looked.actions if isinstance(one, Apply)]
+    kinds = []
+    for child in applied.manifests:
+        _take(admin, namespace, dict(child))
+        kinds.append(child["kind"])
+        if child["kind"] == "Deployment":
+            template = child["spec"]["template"]
+            pod = {"apiVersion": "v1", "kind": "Pod", **template}
+            pod["metadata"] = {"name": "p", **template["metadata"]}
+            _take(admin, namespace, pod)
+    assert kinds == ["ServiceAccount", "NetworkPolicy", "Deployment", "Service"]
+    # The status fits the schema as well.
+    made = admin.post(f"/apis/comal.dev/v1alpha1/namespaces/{namespace}/modelregistries", registry)
+    [status] = [dict(one.status) for one in looked.actions if isinstance(one, WriteStatus)]
+    where = f"/apis/comal.dev/v1alpha1/namespaces/{namespace}/modelregistries/default/status"
+    code, answer = admin.call("PUT", where, {**made, "status": status})
+    assert code == 200, answer
 
 
 def _take(admin: Client, namespace: str, body: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from apiserver.wrong_rollout import WRONG_ROLLOUT
 from apiserver.wrong_running import WRONG_RUNNING, WRONG_RUNNING_CHANGES
 from apiserver.wrong_serving import WRONG_SERVING
 from apiserver.wrong_steps import WRONG_STEPS
+from apiserver.wrong_store import WRONG_STORE, WRONG_STORE_CHANGES
 from apiserver.wrong_training import BIG, WRONG_CHANGES, WRONG_TRAINING, registry, version
 from comal_operator.api.kinds import KINDS
 
@@ -47,6 +48,7 @@ def refusal(answer: dict[str, Any]) -> str:
         *WRONG_SERVING,
         *WRONG_ROLLOUT,
         *WRONG_AZURE,
+        *WRONG_STORE,
     ],
 )
 def test_a_wrong_manifest_is_refused_with_field_and_remedy(
@@ -59,7 +61,9 @@ def test_a_wrong_manifest_is_refused_with_field_and_remedy(
     assert [word for word in words if word not in told] == [], told
 
 
-@pytest.mark.parametrize(("manifest", "change", "words"), [*WRONG_CHANGES, *WRONG_RUNNING_CHANGES])
+@pytest.mark.parametrize(
+    ("manifest", "change", "words"), [*WRONG_CHANGES, *WRONG_RUNNING_CHANGES, *WRONG_STORE_CHANGES]
+)
 def test_a_wrong_change_is_refused_with_field_and_remedy(
     admin: Client,
     namespace: str,

@@ -84,7 +84,7 @@ class WorkloadIdentity(ApiType):
 
     client_id: Guid
     """Client id of the managed identity or application. It needs a federated credential for the
-    ServiceAccount; the condition AzureAuthorized names the subject where it has none.
+    ServiceAccount; the ModelRegistry's conditions name the subject where it has none.
     """
 
 

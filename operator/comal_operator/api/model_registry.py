@@ -20,6 +20,7 @@ from comal_operator.api.meta import (
     rule,
     rules,
 )
+from comal_operator.api.oci_store import OciStore
 
 
 class EmbeddedStore(ApiType):
@@ -48,10 +49,26 @@ class EmbeddedStore(ApiType):
 
 
 class Store(ApiType):
-    """Where the bytes live."""
+    """Where the bytes live; exactly one of the two."""
 
-    embedded: EmbeddedStore
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.embedded) != has(self.oci)",
+                "store must be exactly one of embedded and oci: give one",
+            ),
+            rule(
+                "has(self.embedded) == has(oldSelf.embedded)",
+                "store cannot change, the models lie in it: make another ModelRegistry and"
+                " register new versions there",
+            ),
+        )
+    )
+
+    embedded: EmbeddedStore | None = None
     """A registry in this namespace, run by the operator."""
+    oci: OciStore | None = None
+    """A registry elsewhere, such as an Azure Container Registry."""
 
 
 class ModelRegistrySpec(ApiType):
@@ -82,8 +99,8 @@ class ModelRegistryStatus(ApiType):
     azure_deletion: AzureErrand | None = None
     """How far the records of deleted versions are removed, with deletionPolicy Delete."""
     conditions: Conditions = ()
-    """Ready, Reconciling, Stalled; with azureML also AzureAuthorized, WorkspaceFound,
-    RegionMismatch and RecordsDeleted. See docs/conditions.md.
+    """Ready, Reconciling, Stalled; with store.oci also StoreReached; with azureML also
+    AzureAuthorized, WorkspaceFound, RegionMismatch and RecordsDeleted. See docs/conditions.md.
     """
 
 

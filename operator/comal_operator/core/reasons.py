@@ -112,6 +112,7 @@ class RegistryReason(StrEnum):
     """Why a ModelRegistry is as it is."""
 
     SERVING = "Serving"
+    REACHED = "Reached"
     STARTING = "Starting"
     UNAVAILABLE = "Unavailable"
     STORAGE_CLASS_NOT_FOUND = "StorageClassNotFound"

@@ -32,6 +32,9 @@ JUDGED = {
     },
     "modelregistries": {
         "azureML.credential.secretRef": ".name(object.spec.azureML.credential.secretRef.name)",
+        "store.oci.credential.secretRef": ".name(object.spec.store.oci.credential.secretRef.name)",
+        "store.oci.credential.loginSecretRef": "object.spec.store.oci.credential.loginSecretRef.",
+        "store.oci.caBundle.configMap": ".name(object.spec.store.oci.caBundle.configMap)",
         "azureML.caBundle.configMap": ".name(object.spec.azureML.caBundle.configMap)",
     },
     "modelversions": {},

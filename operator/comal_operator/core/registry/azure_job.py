@@ -8,7 +8,6 @@ the operator neither holds an identity there nor reads the Secret that is one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 from comal_operator.api.azure_ml import AzureML
@@ -17,28 +16,31 @@ from comal_operator.core.names import LABEL_MODEL_REGISTRY, labels
 from comal_operator.core.network_rules import DNS, IN_CLUSTER, OUTSIDE
 from comal_operator.core.plan import Manifest, Settings
 from comal_operator.core.registry.address import repository
+from comal_operator.core.registry.caller import (
+    AUTHORITIES,
+    CA_DIR,
+    SKIP,
+    USE,
+    account,
+    account_name,
+    authorities,
+    caller_of,
+    way_out,
+)
 from comal_operator.core.registry.objects import (
     READER_PORT,
     WRITER_PORT,
     login_secret_name,
     registry_labels,
-    service_name,
     writer_url,
 )
 from comal_scorer import contract as scorer
 from comal_trainer import contract
-from comal_trainer.contract.azure import ADOPT_COMMAND, CA_FILE, LOGIN_DIR, MODEL_DIR, Workspace
+from comal_trainer.contract.azure import ADOPT_COMMAND, LOGIN_DIR, MODEL_DIR, Workspace
 
 COMPONENT: Final = "azure"
-# By these AKS' webhook finds the account and the Pods that shall have a token for Entra.
-_CLIENT_ID: Final = "azure.workload.identity/client-id"
-_USE: Final = "azure.workload.identity/use"
-_SKIP: Final = "azure.workload.identity/skip-containers"
 _LOGIN: Final = "login"
 _MODEL: Final = "model"
-_AUTHORITIES: Final = "authorities"
-_CA_DIR: Final = str(PurePosixPath(CA_FILE).parent)
-_IN_CLUSTER_HOSTS: Final = "localhost,127.0.0.1,.svc,.cluster.local"
 _WRITER: Final = "registry"
 _KEPT_SECONDS: Final = 3600
 _CHECK_SECONDS: Final = 900
@@ -50,30 +52,17 @@ REGISTER: Final = "register"
 _RECORD_SECONDS: Final = 2 * 3600
 
 
-def account_name(registry: str) -> str:
-    """Return the ServiceAccount under which Azure is called for the registry called so."""
-    return f"{service_name(registry)}-azure"
-
-
 def workspace_of(registry: Manifest) -> Workspace | None:
     """Return the workspace that records the registry's versions; None where it names none."""
     said = registry["spec"].get("azureML")
     if said is None:
         return None
     azure = AzureML.model_validate(said)
-    meta = registry["metadata"]
-    identity, secret = azure.credential.workload_identity, azure.credential.secret_ref
-    proxy, bundle = azure.proxy, azure.ca_bundle
     return Workspace(
         subscription=azure.subscription_id,
         group=azure.resource_group,
         name=azure.workspace,
-        subject=f"system:serviceaccount:{meta['namespace']}:{account_name(meta['name'])}",
-        client_id=identity.client_id if identity else "",
-        secret=secret.name if secret else "",
-        proxy=proxy.url if proxy else "",
-        no_proxy=",".join(proxy.no_proxy) if proxy else "",
-        ca_bundle=f"{bundle.config_map}/{bundle.key}" if bundle else "",
+        **caller_of(registry, azure.credential, azure.proxy, azure.ca_bundle),
     )
 
 
@@ -84,14 +73,7 @@ def azure_children(registry: Manifest) -> tuple[Manifest, ...]:
         return ()
     name = account_name(registry["metadata"]["name"])
     metadata = child_metadata(registry, name, registry_labels(registry))
-    annotated = {_CLIENT_ID: workspace.client_id} if workspace.client_id else {}
-    account = {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {**metadata, **({"annotations": annotated} if annotated else {})},
-        "automountServiceAccountToken": False,
-    }
-    return account, _network_policy(registry, metadata, workspace)
+    return account(registry, workspace), _network_policy(registry, metadata, workspace)
 
 
 def _network_policy(registry: Manifest, metadata: Manifest, workspace: Workspace) -> Manifest:
@@ -185,7 +167,7 @@ def import_job(
     pod["volumes"] += [{"name": _MODEL, "emptyDir": {}}, _writer_login(registry)]
     job = _job(owner, name, mark=mark, workspace=workspace, pod=pod, seconds=_RECORD_SECONDS)
     if workspace.client_id:
-        job["spec"]["template"]["metadata"]["annotations"] = {_SKIP: f"{ADOPT};{REGISTER}"}
+        job["spec"]["template"]["metadata"]["annotations"] = {SKIP: f"{ADOPT};{REGISTER}"}
     return job
 
 
@@ -212,10 +194,10 @@ def _pod(
         login = {"secretName": workspace.secret, "optional": True, "defaultMode": 0o440}
         volumes.append({"name": _LOGIN, "secret": login})
     if workspace.ca_bundle:
-        mounts.append({"name": _AUTHORITIES, "mountPath": _CA_DIR, "readOnly": True})
-        volumes.append(_authorities(workspace.ca_bundle))
+        mounts.append({"name": AUTHORITIES, "mountPath": CA_DIR, "readOnly": True})
+        volumes.append(authorities(workspace.ca_bundle))
     container = _container(COMPONENT, image, arguments, mounts)
-    container["env"] += _way_out(workspace)
+    container["env"] += way_out(workspace)
     return {
         "serviceAccountName": account_name(registry),
         "automountServiceAccountToken": False,
@@ -225,24 +207,6 @@ def _pod(
         "containers": [container],
         "volumes": volumes,
     }
-
-
-def _way_out(workspace: Workspace) -> list[dict[str, str]]:
-    if not workspace.proxy:
-        return []
-    direct = ",".join(filter(None, (_IN_CLUSTER_HOSTS, workspace.no_proxy)))
-    return [
-        {"name": "HTTPS_PROXY", "value": workspace.proxy},
-        {"name": "NO_PROXY", "value": direct},
-    ]
-
-
-def _authorities(bundle: str) -> dict[str, Any]:
-    name, _, key = bundle.partition("/")
-    items = [{"key": key, "path": PurePosixPath(CA_FILE).name}]
-    # Optional for the reason that the login is.
-    source = {"name": name, "items": items, "optional": True}
-    return {"name": _AUTHORITIES, "configMap": source}
 
 
 def _container(
@@ -271,7 +235,7 @@ def _job(
     seconds: int,
 ) -> dict[str, Any]:
     marks = labels(COMPONENT, **mark)
-    use = {_USE: "true"} if workspace.client_id else {}
+    use = {USE: "true"} if workspace.client_id else {}
     evicted = {"type": "DisruptionTarget", "status": "True"}
     return {
         "apiVersion": "batch/v1",

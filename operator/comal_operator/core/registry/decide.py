@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,8 +26,10 @@ from comal_operator.core.registry import objects
 from comal_operator.core.registry.azure_deletion import Deletion, delete_records
 from comal_operator.core.registry.azure_job import azure_children
 from comal_operator.core.registry.azure_workspace import Reached, reach
+from comal_operator.core.registry.gateway import gateway_children, upstream_of
 from comal_operator.core.registry.numbers import high_water
 from comal_operator.core.registry.relevant import MODEL_REGISTRY as RELEVANT
+from comal_operator.core.registry.store_reached import store_reached
 
 __all__ = ["RELEVANT", "plan_model_registry"]
 
@@ -38,15 +40,16 @@ def plan_model_registry(
     registry: Manifest, seen: Seen, *, now: datetime, settings: Settings
 ) -> Plan:
     """Decide what `registry` needs, given what was `seen`; no I/O, no clock, no randomness."""
-    desired = (*objects.children(registry, settings), *azure_children(registry))
+    desired = _desired(registry, settings)
     foreign = _foreign(registry, desired, seen)
     login = None if foreign else _login(registry, seen)
     changed = () if foreign else _changed(desired, seen)
     questions = _questions(registry, seen)
-    verdict = _verdict(registry, seen, foreign)
+    store = store_reached(registry, seen, settings)
+    verdict = _verdict(registry, seen, foreign, store)
     reached = Reached() if foreign else reach(registry, seen, now, settings)
     deletion = _deletion(registry, seen, reached, now, settings)
-    status = _status(registry, seen, verdict, (reached, deletion), now)
+    status = _status(registry, seen, verdict, (store, reached, deletion), now)
     actions: list[Any] = []
     if login is not None:
         actions.append(login)
@@ -61,6 +64,18 @@ def plan_model_registry(
     times = [RETRY] if verdict[0] != "True" else []
     times += [step.again for step in steps if step.again is not None]
     return Plan(tuple(actions), questions, min(times, default=None))
+
+
+def _desired(registry: Manifest, settings: Settings) -> tuple[Manifest, ...]:
+    upstream = upstream_of(registry)
+    store = (
+        objects.children(registry, settings)
+        if upstream is None
+        else gateway_children(registry, upstream, settings)
+    )
+    # A registry and a workspace of Azure's are called by one account.
+    both = (*store, *azure_children(registry))
+    return tuple({(one["kind"], one["metadata"]["name"]): one for one in both}.values())
 
 
 def _deletion(
@@ -127,7 +142,9 @@ def _questions(registry: Manifest, seen: Seen) -> tuple[Question, ...]:
     return tuple(question for question in asked if question not in seen.answers)
 
 
-def _verdict(registry: Manifest, seen: Seen, foreign: str) -> tuple[str, str, str, bool]:
+def _verdict(
+    registry: Manifest, seen: Seen, foreign: str, store: Mapping[str, Any] | None
+) -> tuple[str, str, str, bool]:
     """Return Ready's status, reason and message, and whether only a person can help."""
     if foreign:
         remedy = "rename or delete it, or give the ModelRegistry another name"
@@ -142,26 +159,36 @@ def _verdict(registry: Manifest, seen: Seen, foreign: str) -> tuple[str, str, st
         if kind == "Job":
             continue
         return "False", RegistryReason.CHILD_REFUSED, f"{kind} {name} was refused: {message}", True
-    for question, answer in seen.answers.items():
-        if isinstance(question, EventsOf) and question.kind == "PersistentVolumeClaim":
-            for _, message in answer:
-                if "storageclass" in message and "not found" in message:
-                    text = f"the claim cannot be made: {message}; create that StorageClass"
-                    return "False", RegistryReason.STORAGE_CLASS_NOT_FOUND, text, True
+    missing = _missing_class(seen)
+    if missing:
+        text = f"the claim cannot be made: {missing}; create that StorageClass"
+        return "False", RegistryReason.STORAGE_CLASS_NOT_FOUND, text, True
     name = objects.service_name(registry["metadata"]["name"])
     live = seen.get("Deployment", name)
     if live is not None and (live.get("status", {}).get("availableReplicas") or 0) > 0:
         return "True", RegistryReason.SERVING, "models can be written and read", False
+    if store is not None and (store["status"] == "False" or live is None):
+        return "False", store["reason"], store["message"], False
     if live is not None and is_true(registry.get("status", {}).get("conditions"), "Ready"):
         return "False", RegistryReason.UNAVAILABLE, f"Deployment {name} has no available Pod", False
     return "False", RegistryReason.STARTING, f"waiting for Deployment {name}", False
+
+
+def _missing_class(seen: Seen) -> str:
+    """Return what the claim's events say of a StorageClass that is not there, or nothing."""
+    for question, answer in seen.answers.items():
+        if isinstance(question, EventsOf) and question.kind == "PersistentVolumeClaim":
+            for _, message in answer:
+                if "storageclass" in message and "not found" in message:
+                    return message
+    return ""
 
 
 def _status(
     registry: Manifest,
     seen: Seen,
     verdict: tuple[str, str, str, bool],
-    azure: tuple[Reached, Deletion],
+    elsewhere: tuple[Mapping[str, Any] | None, Reached, Deletion],
     now: datetime,
 ) -> dict[str, Any]:
     """Return the whole status; `loginSecret` and `lastVersions` are what the cluster forgets."""
@@ -172,8 +199,10 @@ def _status(
         conditions.append(condition("Reconciling", True, reason, message))
     if stalled:
         conditions.append(condition("Stalled", True, reason, message))
-    reached, deletion = azure
-    conditions += [dict(one) for part in azure for one in part.conditions]
+    store, reached, deletion = elsewhere
+    if store is not None:
+        conditions.append(dict(store))
+    conditions += [dict(one) for part in (reached, deletion) for one in part.conditions]
     status: dict[str, Any] = {
         "observedGeneration": meta["generation"],
         "url": objects.reader_url(meta["name"]),
