@@ -1,4 +1,4 @@
-"""Models of a namespace lie in an Azure Container Registry: one account goes there, and nobody else.
+"""Models of a namespace lie in an Azure Container Registry: one account goes there, nobody else.
 
 Azure is the bed (tests/fake_azure) under its hosts' own names; whose token it is shown is asked of
 the cluster.
@@ -20,6 +20,7 @@ from fake_azure.bed import CLIENT_ID
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
+ROW = json.dumps({"data": [[0.03, 0.05, 0.06, 0.02, -0.04, -0.03, -0.04, -0.002, 0.02, -0.02]]})
 PLACE = f"{container_registry.HOST}/models/of-the-clinic"
 
 
@@ -49,7 +50,9 @@ def a_registry() -> Manifest:
     }
 
 
-def test_models_are_pushed_and_served_as_one_identity(kubectl: Kubectl) -> None:
+def test_models_are_pushed_and_served_as_one_identity(
+    kubectl: Kubectl, images: dict[str, str]
+) -> None:
     subject = f"system:serviceaccount:{kubectl.namespace}:comal-registry-default-azure"
     steps = [a_step(step, args=["diabetes", step]) for step in ("train", "evaluate")]
     with azure_beside(kubectl) as (bed, accounts):
@@ -66,8 +69,10 @@ def test_models_are_pushed_and_served_as_one_identity(kubectl: Kubectl) -> None:
         wait_condition(kubectl, "mreg", "default", ("Ready", "True"), seconds=300)
         wait_condition(kubectl, "trun", "elsewhere", ("Complete", "True"), seconds=300)
         kubectl.apply(a_deployment("diabetes", model={"name": "diabetes", "version": "1"}))
-        wait_condition(kubectl, "mdep", "diabetes", ("Ready", "True"), seconds=300)
-        assert score(kubectl, "diabetes", [[0.0] * 10])
+        served = wait_condition(kubectl, "mdep", "diabetes", ("Ready", "True"), seconds=300)
+        url = served["status"]["url"]
+        status, answer = score(kubectl, images["scorer"], f"{url}/score", ROW)
+        assert status == 200, answer
 
         pushed = {one.path for one in bed.journal.calls("/manifests/run-", "PUT")}
         assert {path.rpartition("/manifests/")[0] for path in pushed} == {
