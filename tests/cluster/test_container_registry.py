@@ -70,8 +70,7 @@ def test_models_are_pushed_and_served_as_one_identity(
         wait_condition(kubectl, "trun", "elsewhere", ("Complete", "True"), seconds=300)
         kubectl.apply(a_deployment("diabetes", model={"name": "diabetes", "version": "1"}))
         served = wait_condition(kubectl, "mdep", "diabetes", ("Ready", "True"), seconds=300)
-        url = served["status"]["url"]
-        status, answer = score(kubectl, images["scorer"], f"{url}/score", ROW)
+        status, answer = score(kubectl, images["scorer"], served["status"]["url"], ROW)
         assert status == 200, answer
 
         pushed = {one.path for one in bed.journal.calls("/manifests/run-", "PUT")}
