@@ -23,12 +23,12 @@ WRONG_STORE = [
     pytest.param(
         {**registry(), "spec": {"store": {}}},
         ("spec.store", "exactly one of embedded and oci"),
-        id="nowhere",
+        id="a registry without a store",
     ),
     pytest.param(
         {**elsewhere(), "spec": {"store": {**elsewhere()["spec"]["store"], "embedded": {}}}},
         ("spec.store", "exactly one of embedded and oci"),
-        id="two places",
+        id="a registry of two stores",
     ),
     pytest.param(
         elsewhere(repository="comal.azurecr.io"),

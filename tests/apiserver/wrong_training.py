@@ -244,11 +244,6 @@ WRONG_TRAINING = [
     pytest.param(
         registry(size="lots"), ("spec.store.embedded.size", "quantity"), id="a size in words"
     ),
-    pytest.param(
-        {**registry(), "spec": {"store": {}}},
-        ("spec.store.embedded", "Required"),
-        id="a registry without a store",
-    ),
     pytest.param(registry(name="d" * 41), ("metadata.name", "shorten"), id="a registry name of 41"),
     pytest.param(
         version(name="diabetes-2"),

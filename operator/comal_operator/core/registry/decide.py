@@ -180,7 +180,7 @@ def _missing_class(seen: Seen) -> str:
         if isinstance(question, EventsOf) and question.kind == "PersistentVolumeClaim":
             for _, message in answer:
                 if "storageclass" in message and "not found" in message:
-                    return message
+                    return str(message)
     return ""
 
 
