@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 
 import aiohttp
 import jwt
@@ -61,7 +62,7 @@ def application(upstream: str, lifetime: float = 3600.0) -> web.Application:
     app = web.Application(client_max_size=1 << 30)
     app.router.add_post("/oauth2/exchange", exchange)
     app.router.add_post("/oauth2/token", token)
-    app.router.add_get("/oauth2/token", lambda request: _token_for_password(request, lifetime))
+    app.router.add_get("/oauth2/token", partial(_token_for_password, lifetime=lifetime))
     app.router.add_route("*", "/{rest:.*}", api)
     return app
 
