@@ -177,7 +177,7 @@ def test_a_workspace_and_a_registry_share_an_account() -> None:
 
 def test_who_reaches_out() -> None:
     """Azure is outside; another registry, or a proxy, may be a Pod."""
-    inside = {"to": [{"namespaceSelector": {}}]}
+    inside: Manifest = {"to": [{"namespaceSelector": {}}]}
     for registry, expected in (
         (elsewhere(), False),
         (elsewhere(proxy={"url": "http://proxy:3128"}), True),
