@@ -57,6 +57,10 @@ def read_settings(
             registry_image=images["registry_image"],
             scorer_tensorflow_image=environment.get("COMAL_SCORER_TENSORFLOW_IMAGE", ""),
             azure_image=environment.get("COMAL_AZURE_IMAGE", ""),
+            unresolved_images=tuple(
+                environment.get("COMAL_UNRESOLVED_IMAGES", "").replace(",", " ").split()
+            ),
+            kubelet_client_id=environment.get("COMAL_KUBELET_CLIENT_ID", ""),
             watch_nodes=_switch(environment, "COMAL_WATCH_NODES", default=True),
             presets=_presets(environment),
         ),

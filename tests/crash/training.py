@@ -145,6 +145,12 @@ TRAINING = (
         goal=ended("a"),
     ),
     Scenario(
+        name="image by tag",
+        moves=(starts("a", image="registry.example/team/train:1"),),
+        goal=ended("a"),
+        script=Script(digests={"0": f"sha256:{'7' * 64}"}),
+    ),
+    Scenario(
         name="run deleted midway",
         moves=(
             starts("a"),

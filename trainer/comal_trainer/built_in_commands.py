@@ -8,6 +8,7 @@ from comal_trainer.contract import CREDENTIALS_DIR, azure
 from comal_trainer.contract.check import CHECK_COMMAND, read_query
 from comal_trainer.contract.comparison import COMPARE_COMMAND, read_sides
 from comal_trainer.contract.data import FETCH_DATA_COMMAND, SOURCES_DIR, read_sources
+from comal_trainer.contract.images import PULL_SECRETS_DIR, RESOLVE_COMMAND
 from comal_trainer.contract.notice import (
     NOTIFY_COMMAND,
     WEBHOOK_DIR,
@@ -72,6 +73,10 @@ def declare(commands: Commands) -> None:
         asked.add_argument("--target", type=azure.read_workspace, required=True)
         asked.add_argument("--login", type=Path, default=Path(azure.LOGIN_DIR))
         asked.add_argument("--authorities", type=Path, default=Path(azure.CA_FILE))
+    resolve = commands.add(RESOLVE_COMMAND, "ask registries what tags name", _resolve_images)
+    resolve.add_argument("--image", action="append", required=True)
+    resolve.add_argument("--secrets", type=Path, default=Path(PULL_SECRETS_DIR))
+    resolve.add_argument("--node-identity", default="")
     child = commands.add("convert-model", "the child process of convert", _convert_model)
     child.add_argument("folder", type=Path)
     child.add_argument("outcome", type=Path)
@@ -208,6 +213,15 @@ def _adopt(flags: Flags) -> None:
     from comal_trainer.termination import report  # noqa: PLC0415
 
     report(adopt(flags.settings), flags.settings.environment)
+
+
+def _resolve_images(flags: Flags) -> None:
+    from comal_trainer.resolve_images import resolve_images  # noqa: PLC0415
+    from comal_trainer.termination import report  # noqa: PLC0415
+
+    given, environment = flags.given, flags.settings.environment
+    answer = resolve_images(given.image, given.secrets, environment, given.node_identity)
+    report(answer, environment)
 
 
 def _suggest(flags: Flags) -> None:

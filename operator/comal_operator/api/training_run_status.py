@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from comal_operator.api.image_status import ImageStatus
 from comal_operator.api.meta import BY_NAME, ApiType, Conditions, DnsLabel, Timestamp
 
 
@@ -47,8 +48,8 @@ class StepStatus(ApiType):
     not_cached: Annotated[str, Field(max_length=256)] | None = None
     """Why its outputs are not kept for other runs, although the step asks for it."""
     image: Annotated[str, Field(max_length=600)] | None = None
-    """The image that ran last, by digest where the node's runtime tells it; later attempts, and
-    later steps that name the same tag, have it too.
+    """The image that ran last, or is to run: by digest where its registry or the node's runtime
+    tells it; later attempts, and later steps that name the same tag, have it too.
     """
     reason: Annotated[str, Field(max_length=64)] | None = None
     """Why the last attempt that did not succeed ended, such as StepFailed or NodeLost."""
@@ -208,6 +209,8 @@ class TrainingRunStatus(ApiType):
     """Interruptions of all steps together."""
     progress: ProgressStatus | None = None
     """How far the run is, as its running steps report it."""
+    images: Annotated[tuple[ImageStatus, ...], Field(max_length=32, json_schema_extra=BY_NAME)] = ()
+    """What the tags of the run's images named when it began."""
     data: Annotated[tuple[DataStatus, ...], Field(max_length=16, json_schema_extra=BY_NAME)] = ()
     """What the data sources turned out to be."""
     sweep: SweepStatus | None = None

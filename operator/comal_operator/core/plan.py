@@ -254,6 +254,10 @@ class Settings:
     """The scorer with TensorFlow and scikit-learn; an installation may have none."""
     azure_image: str = ""
     """What calls Azure, in Jobs of the users' namespaces; an installation may have none."""
+    unresolved_images: tuple[str, ...] = ()
+    """Patterns of host/repository whose tags no registry is asked for: the nodes know."""
+    kubelet_client_id: str = ""
+    """As whom nodes log in at Azure, where they have several identities."""
     watch_nodes: bool = False
     """Whether Nodes may be read: a namespaced installation may not."""
     presets: Mapping[str, Preset] = field(default_factory=dict)

@@ -14,6 +14,7 @@ class RunReason(StrEnum):
     # On its way.
     RUNNING = "Running"
     RETRYING = "Retrying"
+    RESOLVING_IMAGES = "ResolvingImages"
     FETCHING_DATA = "FetchingData"
     SWEEPING = "Sweeping"
     PROFILING = "Profiling"
@@ -30,6 +31,8 @@ class RunReason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     VOLUME_NOT_MOUNTED = "VolumeNotMounted"
     # Only a person can help; the run goes on by itself once that is done.
+    IMAGE_NOT_FOUND = "ImageNotFound"
+    IMAGE_PULL_DENIED = "ImagePullDenied"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     CONTAINER_CONFIG_INVALID = "ContainerConfigInvalid"
     STORAGE_CLASS_NOT_FOUND = "StorageClassNotFound"

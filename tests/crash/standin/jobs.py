@@ -12,6 +12,7 @@ from typing import Any
 from comal_operator.core.names import LABEL_STEP
 from comal_trainer.contract.check import Checked
 from comal_trainer.contract.comparison import COMPARE_COMMAND, Compared
+from comal_trainer.contract.images import RESOLVE_COMMAND, ResolvedImages
 from comal_trainer.contract.smoke import Smoked
 from crash.cluster import Body, Cluster
 
@@ -48,6 +49,8 @@ class Script:
     """Model versions that take ten times as long as others for every answer."""
     queried: Checked | None = None
     """What Prometheus is found to say, whatever it is asked."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """What registries tell of tags, by the tag's place; by default they are not reached."""
     refused_records: int = 0
     """How many attempts to record a version in Azure ML are refused, of each version."""
     busy_pods: int = 1
@@ -84,6 +87,8 @@ class Script:
             return Smoked(True, "HTTP 200").encode()
         if step == "check" and self.queried is not None:
             return self.queried.encode()
+        if step == f"comal-{RESOLVE_COMMAND}":
+            return ResolvedImages(self.digests).encode()
         if step == "convert":
             return json.dumps(CONVERTED)
         if step == "register":

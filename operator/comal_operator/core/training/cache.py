@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from comal_operator.api.training_run import TrainingRunSpec
-from comal_operator.api.training_run_status import DataStatus, StepStatus, TrainingRunStatus
+from comal_operator.api.training_run_status import StepStatus, TrainingRunStatus
 from comal_operator.api.training_step import Step
 from comal_operator.core.conditions import timestamp
 from comal_operator.core.plan import Manifest, Named, Question, Seen
@@ -66,7 +66,7 @@ def inputs_of(look: Look) -> Inputs:
     """Return what the keys of the run's steps are made of."""
     steps = {step.name: step for step in look.steps}
     image = default_image(look.run, look.seen, look.settings)
-    return Inputs(look.spec, steps, look.status.data, image)
+    return Inputs(look.spec, steps, look.status.data, image, look.status.images)
 
 
 def key_in(look: Look, step: Step) -> str | None:
@@ -141,7 +141,7 @@ def _taken(eyes: Eyes, steps: Sequence[StepStatus], status: TrainingRunStatus) -
     for step in spec.steps:
         if all(found[name].state in _DONE for name in all_before(spec, step.name)):
             found[step.name], questions = _judged(
-                eyes, step, found, status.data, remembered.get(step.name)
+                eyes, step, found, status, remembered.get(step.name)
             )
             asked += questions
     return Taken(tuple(found[step.name] for step in steps), tuple(asked))
@@ -151,7 +151,7 @@ def _judged(
     eyes: Eyes,
     step: Step,
     steps: Mapping[str, StepStatus],
-    data: Sequence[DataStatus],
+    status: TrainingRunStatus,
     was: StepStatus | None,
 ) -> tuple[StepStatus, list[Question]]:
     """Return the step as a hit, or as it is; with the questions that this takes."""
@@ -160,9 +160,10 @@ def _judged(
         return one, []
     try:
         image = default_image(eyes.run, eyes.seen, eyes.settings)
-        key = key_of(Inputs(eyes.spec, steps, data, image), step)
+        key = key_of(Inputs(eyes.spec, steps, status.data, image, status.images), step)
     except NotCacheableError as reason:
         return one.model_copy(update={"not_cached": str(reason)[:256]}), []
+    one = one.model_copy(update={"not_cached": None})
     if one.state != "Pending" or policy.mode == "Refresh":
         return one, []
     questions: list[Question] = [q for q in cache_entry.asked(key) if _is_open(q, eyes.seen)]

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from comal_operator.api.image_status import ImageStatus
 from comal_operator.api.training_run import TrainingRunSpec
 from comal_operator.api.training_run_status import DataStatus, StepStatus
 from comal_operator.api.training_step import EnvVar, Step
+from comal_operator.core.image_tags import pinned
 from comal_operator.core.training.baseline import is_same_data
 from comal_trainer import contract
 from comal_trainer.contract.outputs import OUTPUTS_VERSION
@@ -28,6 +30,7 @@ class Inputs:
     steps: Mapping[str, StepStatus]
     data: Sequence[DataStatus]
     trainer_image: str
+    images: Sequence[ImageStatus] = ()
 
 
 def key_of(inputs: Inputs, step: Step) -> str:
@@ -78,8 +81,11 @@ def _image(inputs: Inputs, step: Step) -> str:
     # The operator's own is named by its content, or as the installation vouches for it.
     if "@sha256:" in image or image == inputs.trainer_image:
         return image
+    known = pinned(inputs.images, image)
+    if known is not None:
+        return known
     raise NotCacheableError(
-        f"image {image} is a tag, which may name other content tomorrow: name it by @sha256:…"
+        f"image {image} is a tag of which no registry told what it names: name it by @sha256:…"
     )
 
 

@@ -20,6 +20,7 @@ from comal_operator.core.training.default_image import is_unwritten
 from comal_operator.core.training.events import events
 from comal_operator.core.training.evidence import logs_first
 from comal_operator.core.training.finish import already_registered, finish
+from comal_operator.core.training.images import resolve_images, with_images
 from comal_operator.core.training.kueue import hold, resume
 from comal_operator.core.training.last_series import late_series, series_first
 from comal_operator.core.training.last_words import last_words_first
@@ -63,6 +64,7 @@ STAGES: tuple[Callable[[Look], Next | None], ...] = (
     resume,
     unknown_preset,
     prerequisites,
+    resolve_images,
     fetch_data,
     seal,
     choose_baseline,
@@ -80,6 +82,7 @@ SWEEP_STAGES: tuple[Callable[[Look], Next | None], ...] = (
     suspended,
     unknown_preset,
     prerequisites,
+    resolve_images,
     run_trials,
     finish,
 )
@@ -111,7 +114,7 @@ def plan_training_run(run: Manifest, seen: Seen, *, now: datetime, settings: Set
         seen,
         now,
         settings,
-        found.steps,
+        with_images(typed.spec, found.steps, typed.status.images),
         found.questions,
         found.look_again,
     )

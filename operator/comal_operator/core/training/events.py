@@ -42,6 +42,11 @@ def _happened(look: Look, state: State) -> Iterator[_Happened]:
         if failures > before[0] or interruptions > before[1]:
             mark = f"{step.name}-{failures}-{interruptions}"
             yield _Happened(mark, step.reason or "StepFailed", f"step {step.name} {step.message}")
+    if not look.status.images:
+        why = [one for one in state.facts.memory.get("images", ()) if "message" in one]
+        if why:
+            text = f"{why[0]['name']} runs as the first node finds it: {why[0]['message']}"
+            yield _Happened("images", "ImagesUnresolved", text, is_bad=False)
     if state.is_final:
         yield _Happened("end", str(state.reason), state.message, state.kind == "Failed")
 

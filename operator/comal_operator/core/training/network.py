@@ -6,17 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from comal_operator.api.training_run import TrainingRunSpec
+from comal_operator.core.image_tags import egress
 from comal_operator.core.names import LABEL_MODEL_REGISTRY, LABEL_TRAINING_RUN
 from comal_operator.core.network_rules import DNS, IN_CLUSTER, OUTSIDE
-from comal_operator.core.plan import Manifest
+from comal_operator.core.plan import Manifest, Settings
 from comal_operator.core.registry.objects import READER_PORT, WRITER_PORT
 from comal_operator.core.training.baseline import is_same_data
-from comal_operator.core.training.objects import FETCH, NOTIFY, PROFILE, REGISTER, STEP, metadata
+from comal_operator.core.training.images import tags
+from comal_operator.core.training.objects import (
+    FETCH,
+    IMAGES,
+    NOTIFY,
+    PROFILE,
+    REGISTER,
+    STEP,
+    metadata,
+)
 from comal_trainer.contract.progress import PROGRESS_PORT
 
 
 def network_policies(
-    run: Manifest, spec: TrainingRunSpec, operator_namespace: str
+    run: Manifest, spec: TrainingRunSpec, settings: Settings
 ) -> tuple[Manifest, ...]:
     """Return the policies of a run's Pods.
 
@@ -24,8 +34,11 @@ def network_policies(
     """
     policies = [
         _network_policy(run, "isolated", {}, {"policyTypes": ["Ingress", "Egress"]}),
-        _egress(run, "steps", STEP, *_of_steps(spec, operator_namespace)),
+        _egress(run, "steps", STEP, *_of_steps(spec, settings.operator_namespace)),
     ]
+    asked = tags(spec, (settings.trainer_image,), settings)
+    if asked:
+        policies.append(_egress(run, "images", IMAGES, *egress(asked)))
     if spec.data:
         policies.append(_egress(run, "fetch", FETCH, OUTSIDE))
     if spec.notify:

@@ -18,7 +18,7 @@ def prerequisites(look: Look) -> Next | None:
     run, spec, state = look.run, look.spec, on_its_way(look)
     wanted = [
         objects.parameters_config_map(run, spec, {**default_image.files(look), **_files(look)}),
-        *network_policies(run, spec, look.settings.operator_namespace),
+        *network_policies(run, spec, look.settings),
         *distributed.children(look),
     ]
     if spec.service_account_name is None:

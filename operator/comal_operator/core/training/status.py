@@ -17,7 +17,7 @@ from comal_operator.core.training.verdict import Verdict, short
 
 _FIELDS = {field.alias or name for name, field in TrainingRunStatus.model_fields.items()}
 # What other moments than this one have written, and the cluster may have forgotten.
-_KEPT = ("data", "sweep", "profile")
+_KEPT = ("images", "data", "sweep", "profile")
 _OURS = (
     *("Ready", "Reconciling", "Stalled", "Complete", "Failed", "Suspended"),
     *("GatePassed", "Registered", NOTIFIED),

@@ -1,8 +1,8 @@
-"""Which image the next Job of a step has: what it names, as it was when it first ran.
+"""Which image the next Job of a step has: what it names, as it was when the run began.
 
-A tag may be pushed again while the run goes on. Once a container of the run was started under it,
-every later Job under the same name has the digest that ran: attempts at a step, and steps that
-share an image, do not change midway. Before that nothing is known of it, here as on any node.
+A tag may be pushed again while the run goes on. Its registry was asked before the first Job
+(images.py). Where it could not be, once a container of the run was started under the tag every
+later Job under the same name has the digest that ran.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import re
 
 from comal_operator.api.training_run_status import StepStatus
 from comal_operator.api.training_step import Step
+from comal_operator.core.image_tags import pinned
 from comal_operator.core.training.default_image import default_image
 from comal_operator.core.training.look import Look
+from comal_trainer.contract.images import reference, without_tag
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_HUB = "docker.io"
 
 
 def step_image(look: Look, step: Step) -> str:
@@ -25,7 +26,8 @@ def step_image(look: Look, step: Step) -> str:
         return default_image(look.run, look.seen, look.settings)
     if "@" in named:
         return named
-    return next(iter(_ran_as(look, step, named)), named)
+    told = pinned(look.status.images, named)
+    return told or next(iter(_ran_as(look, step, named)), named)
 
 
 def _ran_as(look: Look, step: Step, named: str) -> list[str]:
@@ -44,23 +46,7 @@ def _pinned(named: str, ran: StepStatus | None) -> str | None:
     """
     told = ((ran.image if ran else None) or "").removeprefix("docker-pullable://")
     repository, _, digest = told.partition("@")
-    mine = _without_tag(named)
-    if not _DIGEST.fullmatch(digest) or _full(repository) != _full(mine):
+    same = reference(repository).full_name == reference(named).full_name
+    if not _DIGEST.fullmatch(digest) or not same:
         return None
-    return f"{mine}@{digest}"
-
-
-def _without_tag(image: str) -> str:
-    head, slash, last = image.rpartition("/")
-    return f"{head}{slash}{last.partition(':')[0]}"
-
-
-def _full(repository: str) -> str:
-    """Return the name with the registry that it leaves out, as runtimes write it."""
-    first, slash, rest = repository.partition("/")
-    if not slash:
-        return f"{_HUB}/library/{repository}"
-    if first == f"index.{_HUB}":
-        return f"{_HUB}/{rest}"
-    is_host = "." in first or ":" in first or first == "localhost"
-    return repository if is_host else f"{_HUB}/{repository}"
+    return f"{without_tag(named)}@{digest}"
