@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from comal_operator.core.children import owner_reference
-from comal_operator.core.names import LABEL_SWEEP
-from comal_operator.core.plan import Create, Seen, WriteStatus
+from comal_operator.core.plan import WriteStatus
 from comal_operator.core.training.relevant import RELEVANT
 from comal_trainer.contract.images import ResolvedImages, Unresolved
 from make import (

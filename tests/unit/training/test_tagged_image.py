@@ -41,7 +41,9 @@ def _told(container: dict[str, Any], reported: str) -> dict[str, Any]:
 
 def started(*steps: Any, **spec: Any) -> World:
     settings = replace(SETTINGS, unresolved_images=("*",))
-    world = World(settings=settings).add(a_run(steps=[{"command": ["x"], **one} for one in steps], **spec))
+    world = World(settings=settings).add(
+        a_run(steps=[{"command": ["x"], **one} for one in steps], **spec)
+    )
     world.settle()
     return world
 
