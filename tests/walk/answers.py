@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from comal_trainer import contract
-from comal_trainer.contract import data, outputs, profile, sweep
+from comal_trainer.contract import data, images, outputs, profile, sweep
 from crash.cluster import Body
 from crash.standin.jobs import CONVERTED
 
@@ -34,6 +34,10 @@ def answer(job: Body, run: Mapping[str, Any], metrics: Mapping[str, str]) -> str
             return json.dumps({"digest": digest, "size": 1, "files": 1, "error": None})
         case data.FETCH_DATA_COMMAND:
             return json.dumps(_fetched(given["sources"].replace("$$(", "$(")))
+        case images.RESOLVE_COMMAND:
+            asked = [one.removeprefix("--image=") for one in arguments]
+            found = {str(at): digest_of_image(image) for at, image in enumerate(asked)}
+            return images.ResolvedImages(found).encode()
         case outputs.SEAL_COMMAND:
             found = [{"digest": _digest(one), "size": 1, "files": 1} for one in arguments]
             return json.dumps({"outputs": found, "error": None})
@@ -45,6 +49,11 @@ def answer(job: Body, run: Mapping[str, Any], metrics: Mapping[str, str]) -> str
             times = {"p50": "1", "p95": "2", "p99": "3", "rate": "100"}
             return json.dumps({"requests": 500, **times, "peak": 1 << 20, "error": None})
     raise AssertionError(f"the walk has no answer for {command}")
+
+
+def digest_of_image(name: str) -> str:
+    """Return what the tag is said to name."""
+    return _digest("image", name)
 
 
 def _collected(arguments: list[str], env: Mapping[str, str], metrics: Mapping[str, str]) -> Body:

@@ -8,8 +8,10 @@ from typing import Any
 from comal_operator.core.conditions import find, is_true
 from comal_operator.core.names import LABEL_STEP
 from comal_operator.core.reasons import GateReason, RunReason
+from comal_trainer.contract.images import reference, without_tag
 from crash.cluster import Body
 from crash.standin.controllers import LABEL_RUN
+from walk.answers import digest_of_image
 from walk.around_run import explained
 from walk.cluster_around import PART
 from walk.moves import Scene
@@ -105,7 +107,7 @@ def _differences(spec: Spec, step: Spec, job: Body) -> Iterator[str]:
     pod = job["spec"]["template"]["spec"]
     [container] = [one for one in pod["containers"] if one["name"] == "step"]
     wanted = {
-        "image": step.get("image") or spec.get("image") or _DEFAULT_IMAGE,
+        "image": _image(step.get("image") or spec.get("image") or _DEFAULT_IMAGE),
         "command": step.get("command") or None,
         "args": step.get("args") or None,
         "workingDir": (spec.get("workspace") or {}).get("mountPath", "/workspace"),
@@ -124,6 +126,13 @@ def _differences(spec: Spec, step: Spec, job: Body) -> Iterator[str]:
         yield f"step {step['name']}: account {pod.get('serviceAccountName')}"
     if pod.get("automountServiceAccountToken") is not False:
         yield f"step {step['name']} gets a token"
+
+
+def _image(named: str) -> str:
+    """Return what runs where `named` stands: a tag by the digest that its registry told."""
+    if "@" in named or reference(named).is_local:
+        return named
+    return f"{without_tag(named)}@{digest_of_image(named)}"
 
 
 def _environment(spec: Spec, step: Spec, container: Body) -> Iterator[str]:
