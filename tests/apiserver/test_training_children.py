@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from apiserver.server import Client
-from make import GATE, a_gated_run, a_registry, a_run, a_version
+from comal_trainer.contract.images import ResolvedImages
+from make import GATE, a_gated_run, a_registry, a_run, a_version, an_object
 from training_world import World
 
 pytestmark = pytest.mark.apiserver
@@ -69,21 +70,37 @@ def everything_made() -> list[dict[str, Any]]:
 
 
 def everything_of_a_measured_run() -> list[dict[str, Any]]:
-    """Return what is made beside: data, a baseline on the same data, sizes under load."""
+    """Return what is made beside: a tag's digest, data, a baseline on it, sizes under load."""
     gate = {**GATE, "baseline": {"measure": "SameData"}}
     run = a_run(
         steps=[{"name": "train"}, {"name": "evaluate", "role": "Evaluate"}],
+        image="myacr.azurecr.io/team/train:7",
+        serviceAccountName="pods",
         gate=gate,
         register={"model": "diabetes", "sign": {"model": "model/x.bin"}},
         data=[{"name": "a", "uri": "pvc://disk/a.csv"}, {"name": "b", "uri": "https://x/b.csv"}],
         profile={"request": {"data": [[1]]}, "sizes": [{"cpu": "500m", "memory": "512Mi"}]},
     )
-    world = World().add(run, a_registry(diabetes=1), a_version(1, mse="4000"))
+    account = an_object("ServiceAccount", "pods", api="v1", imagePullSecrets=[{"name": "pull"}])
+    world = World().add(run, account, a_registry(diabetes=1), a_version(1, mse="4000"))
     found = {"digest": "sha256:" + "b" * 64, "size": 1, "rows": 1}
     data = {"data": [{"name": name, **found} for name in ("a", "b")], "error": None}
     collected = {"metrics": {"mse": "1"}, "error": None, "baseline": {"mse": "2"}}
-    answers = {"comal-fetch-data": data, "comal-collect": collected, "comal-profile-0": PROFILED}
-    jobs = ("comal-fetch-data", "train", "evaluate", "comal-collect", "comal-convert")
+    digests = ResolvedImages({"0": "sha256:" + "b" * 64}).encode()
+    answers = {
+        "comal-resolve-images": digests,
+        "comal-fetch-data": data,
+        "comal-collect": collected,
+        "comal-profile-0": PROFILED,
+    }
+    jobs = (
+        "comal-resolve-images",
+        "comal-fetch-data",
+        "train",
+        "evaluate",
+        "comal-collect",
+        "comal-convert",
+    )
     for job in (*jobs, "comal-register", "comal-profile-0"):
         world.settle()
         world.end(job, said=answers.get(job))

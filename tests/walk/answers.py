@@ -36,8 +36,8 @@ def answer(job: Body, run: Mapping[str, Any], metrics: Mapping[str, str]) -> str
             return json.dumps(_fetched(given["sources"].replace("$$(", "$(")))
         case images.RESOLVE_COMMAND:
             asked = [one.removeprefix("--image=") for one in arguments]
-            found = {str(at): digest_of_image(image) for at, image in enumerate(asked)}
-            return images.ResolvedImages(found).encode()
+            digests = {str(at): digest_of_image(image) for at, image in enumerate(asked)}
+            return images.ResolvedImages(digests).encode()
         case outputs.SEAL_COMMAND:
             found = [{"digest": _digest(one), "size": 1, "files": 1} for one in arguments]
             return json.dumps({"outputs": found, "error": None})

@@ -56,11 +56,17 @@ def pushed(registry: RunningRegistry, text: bytes, tag: str) -> str:
     return blob_of(content).digest
 
 
-def asked(image: str, secrets: Path) -> str | tuple[str, str]:
-    """Return the digest, or reason and words."""
+def asked(image: str, secrets: Path) -> str:
+    """Return the digest."""
     answer = ResolvedImages.decode(resolve_images([image], secrets, {}).encode())
-    if answer.digests:
-        return answer.digests["0"]
+    assert answer.problems == ()
+    return answer.digests["0"]
+
+
+def refused(image: str, secrets: Path) -> tuple[str, str]:
+    """Return reason and words."""
+    answer = ResolvedImages.decode(resolve_images([image], secrets, {}).encode())
+    assert answer.digests == {}
     [problem] = answer.problems
     return problem.reason, problem.message
 
@@ -75,8 +81,7 @@ def test_a_tag_is_what_the_registry_says_at_that_moment(
     second = pushed(registry, b"two", "7")
     assert second != first
     assert asked(f"{host}/team/train:7", secrets) == second
-    found = asked(f"{host}/team/train:8", secrets)
-    assert found[0] == "ImageNotFound"
+    assert refused(f"{host}/team/train:8", secrets)[0] == "ImageNotFound"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,7 @@ def test_who_may_not_read_is_told_so(
     host = urlsplit(registry.url).netloc
     pushed(registry, b"one", "7")
     named = {name.format(host=host): entry for name, entry in registries.items()}
-    reason, message = asked(f"{host}/team/train:7", secret(tmp_path, named))
+    reason, message = refused(f"{host}/team/train:7", secret(tmp_path, named))
     assert reason == "ImagePullDenied"
     assert words in message
     assert "planted" not in message
@@ -116,7 +121,7 @@ def test_the_closest_login_is_tried_first_and_then_the_others(
 
 
 def test_a_registry_that_is_not_there_decides_nothing(tmp_path: Path) -> None:
-    reason, message = asked("127.0.0.1:1/team/train:7", tmp_path)
+    reason, message = refused("127.0.0.1:1/team/train:7", tmp_path)
     assert reason == "Undecided"
     assert "was not reached" in message
 
@@ -210,7 +215,7 @@ def test_a_digest_that_is_not_told_is_counted() -> None:
 )
 def test_only_a_clear_no_is_one(tmp_path: Path, answers: dict[str, int], reason: str) -> None:
     with tokens(**answers) as (host, _):
-        assert asked(f"{host}/team/train:1", tmp_path)[0] == reason
+        assert refused(f"{host}/team/train:1", tmp_path)[0] == reason
 
 
 @pytest.mark.parametrize(
@@ -230,14 +235,14 @@ def test_a_no_to_nobody_counts_where_nodes_have_no_way_of_their_own(
     answer = requests.Response()
     answer.status_code = 401
     monkeypatch.setattr(requests.Session, "request", lambda *_, **__: answer)
-    assert asked(image, tmp_path)[0] == reason
+    assert refused(image, tmp_path)[0] == reason
 
 
 def test_without_the_sdk_a_registry_at_azure_is_left_to_the_nodes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    reason, message = asked("myacr.azurecr.io/train:1", tmp_path)
+    reason, message = refused("myacr.azurecr.io/train:1", tmp_path)
     assert reason == "Undecided"
     assert "COMAL_AZURE_IMAGE" in message
 

@@ -131,7 +131,10 @@ def test_no_step_has_a_job_before_the_digest_is_written_down() -> None:
 
 
 def test_a_tag_that_is_pushed_again_changes_nothing() -> None:
-    steps = [{"name": "prepare", "retry": {"failures": 1}}, {"name": "train"}]
+    steps: list[dict[str, Any]] = [
+        {"name": "prepare", "retry": {"failures": 1}},
+        {"name": "train"},
+    ]
     world = told(started(*steps), DIGEST)
     world.end("prepare", code=3)
     world.settle()
