@@ -94,12 +94,12 @@ MOMENTS: dict[str, Moment] = {
     "it has no such image": (
         lambda: told(started(), "", no="ImageNotFound"),
         "ImageNotFound",
-        {"Stalled:ImageNotFound"},
+        {"Stalled"},
     ),
     "it lets us not in": (
         lambda: told(started(), "", no="ImagePullDenied"),
         "ImagePullDenied",
-        {"Stalled:ImagePullDenied"},
+        {"Stalled"},
     ),
     "it was not reached": (
         lambda: told(started(), "", no="Undecided"),
