@@ -102,6 +102,7 @@ def test_the_accounts_own_identity_is_asked_first(
     bed: Bed, digest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _account(bed, monkeypatch, tmp_path, _SUBJECT)
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")
     answer = _asked(tmp_path, f"{_IMAGE}:1", f"{_IMAGE}:2", "other.azurecr.io/train:1")
     assert answer.digests == {"0": digest}
     assert [one.reason for one in answer.problems] == ["ImageNotFound", "Undecided"]
