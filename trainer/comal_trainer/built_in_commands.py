@@ -73,13 +73,17 @@ def declare(commands: Commands) -> None:
         asked.add_argument("--target", type=azure.read_workspace, required=True)
         asked.add_argument("--login", type=Path, default=Path(azure.LOGIN_DIR))
         asked.add_argument("--authorities", type=Path, default=Path(azure.CA_FILE))
+    _declare_resolving(commands)
+    child = commands.add("convert-model", "the child process of convert", _convert_model)
+    child.add_argument("folder", type=Path)
+    child.add_argument("outcome", type=Path)
+
+
+def _declare_resolving(commands: Commands) -> None:
     resolve = commands.add(RESOLVE_COMMAND, "ask registries what tags name", _resolve_images)
     resolve.add_argument("--image", action="append", required=True)
     resolve.add_argument("--secrets", type=Path, default=Path(PULL_SECRETS_DIR))
     resolve.add_argument("--node-identity", default="")
-    child = commands.add("convert-model", "the child process of convert", _convert_model)
-    child.add_argument("folder", type=Path)
-    child.add_argument("outcome", type=Path)
 
 
 # Each imports its own part: no job waits for the libraries of another.

@@ -63,6 +63,8 @@ class Script:
 
         `measured` is the version that the run's steps measured on its own data.
         """
+        if step == f"comal-{RESOLVE_COMMAND}":
+            return Ending(message=ResolvedImages(self.digests).encode())
         given = self.endings.get((run, step), ())
         if attempt < len(given):
             return given[attempt]
@@ -87,8 +89,6 @@ class Script:
             return Smoked(True, "HTTP 200").encode()
         if step == "check" and self.queried is not None:
             return self.queried.encode()
-        if step == f"comal-{RESOLVE_COMMAND}":
-            return ResolvedImages(self.digests).encode()
         if step == "convert":
             return json.dumps(CONVERTED)
         if step == "register":
