@@ -29,7 +29,7 @@ def everything_made(framework: str, mode: str) -> list[dict[str, Any]]:
     """Return every object that is made for a cached step and a queued gang after it."""
     run = a_run(name="r" * 40, queue="team-a", workspace={"accessModes": [mode]})
     run["spec"]["steps"] = [
-        {"name": "prepare", "outputs": ["data/"], "cache": {}},
+        {"name": "prepare", "outputs": ["data/"], "cache": {}, "progress": {"from": "File"}},
         {
             "name": "s" * 40,
             "distributed": {"framework": framework, "workers": 64},

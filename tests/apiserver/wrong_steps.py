@@ -35,6 +35,16 @@ WRONG_STEPS = [
         id="an output twice",
     ),
     pytest.param(
+        run(step(progress={})),
+        ("spec.steps[0].progress.from", "Required"),
+        id="progress from nowhere",
+    ),
+    pytest.param(
+        run(step(progress={"from": "Log"})),
+        ("spec.steps[0].progress.from", "Log", '"Post", "File"'),
+        id="progress from the log",
+    ),
+    pytest.param(
         run(step(checkpoint={"path": "/checkpoints"})),
         ("spec.steps[0].checkpoint.path", "path inside the workspace"),
         id="a checkpoint outside the workspace",

@@ -33,6 +33,12 @@ SERIES = (
 )
 
 
+TELLS = (
+    'mkdir -p .comal/progress && echo \'{"percent": 40, "epoch": "2/5"}\' > .comal/progress/new'
+    " && mv .comal/progress/new .comal/progress/$COMAL_STEP.json"
+)
+
+
 def progress_of(kubectl: Kubectl, name: str) -> dict[str, Any]:
     found = kubectl.find("trainingrun", name) or {}
     progress: dict[str, Any] = (found.get("status") or {}).get("progress") or {}
@@ -77,15 +83,20 @@ def test_a_step_is_followed_while_it_runs(kubectl: Kubectl) -> None:
     assert told == [{"loss": 0.4}, {"loss": 0.2, "auc": 0.9}]
 
 
-def test_a_step_that_only_writes_the_series_is_collected(kubectl: Kubectl) -> None:
+def test_a_step_that_only_writes_files_is_followed_and_collected(kubectl: Kubectl) -> None:
+    script = f"{TELLS}; {SERIES}; sleep 25"
     kubectl.apply(
         a_run(
             "series",
-            a_step("train", SERIES),
+            a_step("train", script, progress={"from": "File"}),
             gate={"metric": "mse", "goal": "Minimize", "threshold": "1"},
             register={"model": "series"},
         )
     )
+    status = wait_percent(kubectl, "series", 40)["status"]
+    assert status["progress"]["epoch"] == "2/5"
+    assert status["metrics"] == {"mse": "3", "rows": "120"}
+    # What is beside the step ends with it: else its Job would not, and nothing were collected.
     done = wait_condition(kubectl, "trainingrun", "series", ("Complete", "True"))["status"]
     assert done["metrics"] == {"mse": "3", "rows": "120"}
     assert done["gate"]["decision"] == "Rejected"

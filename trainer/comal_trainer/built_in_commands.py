@@ -17,7 +17,7 @@ from comal_trainer.contract.notice import (
 )
 from comal_trainer.contract.outputs import read_pairs
 from comal_trainer.contract.profile import PROFILE_COMMAND
-from comal_trainer.contract.progress import SERIES_DIR, SERIES_MARK
+from comal_trainer.contract.progress import FOLLOW_COMMAND, SERIES_DIR, SERIES_MARK
 from comal_trainer.contract.smoke import SMOKE_COMMAND, read_trial
 from comal_trainer.contract.sweep import SUGGEST_COMMAND, read_request
 from comal_trainer.flags import Commands, Flags
@@ -28,6 +28,7 @@ def declare(commands: Commands) -> None:
     collect = commands.add("collect", "report metrics.json", _collect)
     collect.add_argument("--baseline-metric", action="append", default=[])
     collect.add_argument("--since", default="", metavar="TIME")
+    commands.add(FOLLOW_COMMAND, "post what a step beside this writes", _follow)
     commands.add("convert", "make the package to register", _convert)
     register = commands.add("register", "push the package", _register)
     for name in ("--url", "--repository", "--tag"):
@@ -105,6 +106,12 @@ def _collect(flags: Flags) -> None:
     report(answer, settings.environment)
     if packed.lines:
         print(f"{SERIES_MARK}{packed.text}", flush=True)
+
+
+def _follow(flags: Flags) -> None:
+    from comal_trainer.follow import follow_until_asked  # noqa: PLC0415
+
+    follow_until_asked(flags.settings.workspace)
 
 
 def _convert(flags: Flags) -> None:

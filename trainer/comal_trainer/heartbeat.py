@@ -62,6 +62,7 @@ class Heartbeat:
         url: str | None = None,
         token_file: str | os.PathLike[str] = TOKEN_FILE,
         every: float = _EVERY,
+        writes: bool = True,
     ) -> None:
         env = os.environ
         name = re.sub(r"[^A-Za-z0-9_-]", "_", step or env.get("COMAL_STEP") or "step")
@@ -72,7 +73,7 @@ class Heartbeat:
         self._token_file = Path(token_file)
         self._every = every
         # The workers of one training measure the same; only the first one writes it down.
-        self._writes = env.get("JOB_COMPLETION_INDEX", "0") == "0"
+        self._writes = writes and env.get("JOB_COMPLETION_INDEX", "0") == "0"
         self._pod = env.get("HOSTNAME") or socket.gethostname()
         self._lock = threading.Lock()
         self._said: dict[str, Any] = {}
@@ -146,7 +147,8 @@ class Heartbeat:
                 newest = {**said.get("metrics", {}), **measured}
                 said["metrics"] = dict(list(newest.items())[-MAX_METRICS:])
                 line = {"time": _now(), "step": said.get("step"), "epoch": said.get("epoch")}
-                self._lines.append(json.dumps({**line, "metrics": measured}))
+                if self._writes:
+                    self._lines.append(json.dumps({**line, "metrics": measured}))
             self._said, self._said_at = said, time.monotonic()
 
     def _checked(self, name: str, value: Any) -> Any:

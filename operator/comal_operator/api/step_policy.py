@@ -62,6 +62,16 @@ class Timeouts(ApiType):
     """
 
 
+class Progress(ApiType):
+    """How the operator hears how far the step is."""
+
+    from_: Annotated[Literal["Post", "File"], Field(alias="from")]
+    """Post: the step calls the operator, as COMAL_PROGRESS_URL and the step contract say. File: the
+    step writes .comal/progress/<step>.json or .comal/metrics/<step>.jsonl on the workspace, and a
+    small container beside it posts what is new, within seconds; for images that have no client.
+    """
+
+
 class Checkpoint(ApiType):
     """Where the step saves its state, so that the next attempt goes on instead of starting over."""
 

@@ -21,6 +21,7 @@ from comal_operator.api.step_policy import (
     CachePolicy,
     Checkpoint,
     Distributed,
+    Progress,
     RelativePath,
     Retry,
     Timeouts,
@@ -234,6 +235,8 @@ class Step(ApiType):
     """How often the step is tried again."""
     timeouts: Timeouts = Timeouts()
     """How long an attempt may wait, run and say nothing."""
+    progress: Progress | None = None
+    """How the operator hears how far the step is; by the step's own posts when left out."""
     cache: CachePolicy | None = None
     """Whether the outputs of an equal earlier step are used instead of running it; never when left
     out.

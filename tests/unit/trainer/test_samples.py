@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from comal_trainer.command_line import parser
+from comal_trainer.contract.progress import Report
 from comal_trainer.metrics import read_metrics
 
 SAMPLES = Path(__file__).resolve().parents[3] / "manifests" / "samples"
@@ -58,3 +59,6 @@ def test_the_step_in_shell_measures_what_the_textbook_does(tmp_path: Path) -> No
     assert read_metrics(tmp_path / "metrics.json") == {"mse": "2.015556", "rows": "15"}
     for output in step["outputs"]:
         assert (tmp_path / output).is_file()
+    # What the container beside it reads.
+    assert step["progress"] == {"from": "File"}
+    assert Report.decode((tmp_path / ".comal/progress/fit.json").read_bytes()).percent == 100

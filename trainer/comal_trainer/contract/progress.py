@@ -31,6 +31,9 @@ SERIES_FILE: Final = "metrics.jsonl.gz"  # all of them, thinned and packed: what
 SERIES_MARK: Final = "comal-series:"  # in the log of `collect`, before that file in base64
 MAX_SERIES_TEXT: Final = 12 * 1024
 
+# In a container beside a step that only writes those files: posts what is new in them.
+FOLLOW_COMMAND: Final = "follow"
+
 MAX_REPORT_BYTES: Final = 16 * 1024
 MAX_ETA_SECONDS: Final = 10 * 365 * 24 * 3600
 MAX_TRAINING_STEP: Final = 2**53

@@ -73,8 +73,15 @@ def image_of(pod: Manifest) -> str | None:
 
 
 def waiting(pod: Manifest) -> tuple[str, str]:
-    """Return (reason, message) of a container that does not start; empty when it is not that."""
+    """Return (reason, message) of a container that does not start; empty when it is not that.
+
+    Of one that waits for those that start before it, what keeps the first of these.
+    """
     state = _container(pod).get("state", {}).get("waiting") or {}
+    if state.get("reason") == "PodInitializing":
+        before = pod.get("status", {}).get("initContainerStatuses") or ()
+        held = (one.get("state", {}).get("waiting") or {} for one in before)
+        state = next((one for one in held if one.get("reason") != "PodInitializing" and one), state)
     return str(state.get("reason", "")), str(state.get("message", ""))
 
 
