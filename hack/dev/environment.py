@@ -14,6 +14,7 @@ VENV = REPOSITORY / ".venv"
 CONSTRAINTS = (
     REPOSITORY / "hack" / "images" / "constraints.txt",
     REPOSITORY / "hack" / "images" / "constraints-azure.txt",
+    REPOSITORY / "hack" / "images" / "constraints-parquet.txt",
     REPOSITORY / "hack" / "images" / "constraints-scorer.txt",
     REPOSITORY / "hack" / "dev" / "constraints.txt",
 )
@@ -49,7 +50,7 @@ def _prepare_venv() -> None:
     pip: list[str | Path] = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     run([*pip, "uv"])
     install: list[str | Path] = [python, "-m", "uv", "pip", "install", "-q", "--python", python]
-    extras = f"{REPOSITORY}[operator,trainer,tensorflow,scorer,azure,cli]"
+    extras = f"{REPOSITORY}[operator,trainer,tensorflow,parquet,scorer,azure,cli]"
     group = f"{REPOSITORY / 'pyproject.toml'}:dev"
     pins = [part for path in CONSTRAINTS for part in ("-c", path)]
     run([*install, *pins, "-e", extras, "--group", group])

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from comal_trainer.contract import MAX_ERROR_CHARACTERS, ContractError, JobError
 from comal_trainer.contract.data_check import CheckedData, DataProblem
@@ -13,8 +14,11 @@ from comal_trainer.contract.statistics import Column, Statistics
 from comal_trainer.failure import UserError
 from comal_trainer.files import write_atomically
 from comal_trainer.settings import Settings
-from comal_trainer.table import read_table
+from comal_trainer.table import PARQUET, Table, read_table
 from comal_trainer.table_statistics import describe
+
+if TYPE_CHECKING:
+    from comal_trainer.parquet_table import ParquetTable
 
 _MOST_TOLD = 5
 
@@ -46,17 +50,48 @@ class Wanted:
 def check_data(settings: Settings, wanted: Wanted) -> CheckedData:
     """Write the statistics and return the table's size; raise DataRefusedError."""
     try:
-        table = read_table(settings.workspace / wanted.data)
+        table = _table(settings.workspace / wanted.data)
     except UserError as error:
         raise DataRefusedError(DataProblem.UNREADABLE, str(error)) from None
     if missing := table.missing(wanted.columns):
         told = f"{table.name} has no column {_listed(missing)}; it has {_listed(table.columns)}"
         raise DataRefusedError(DataProblem.COLUMNS_MISSING, told)
-    found = describe(table)
+    before = _baseline(wanted.baseline)
+    try:
+        found = _described(table, wanted, before)
+    except UserError as error:
+        raise DataRefusedError(DataProblem.UNREADABLE, str(error)) from None
     write_atomically(settings.data_statistics_file, found.to_json().encode())
     _check_nulls(table.name, found, wanted)
-    _check_drift(table.name, found, wanted)
-    return CheckedData(rows=found.rows, columns=len(found.columns))
+    if before is not None:
+        _check_drift(table.name, before, found, wanted.drift)
+    return CheckedData(rows=found.rows, columns=len(table.columns))
+
+
+def _table(path: Path) -> Table | ParquetTable:
+    try:
+        with path.open("rb") as file:
+            is_parquet = file.read(len(PARQUET)) == PARQUET
+    except OSError:
+        is_parquet = False
+    if not is_parquet:
+        return read_table(path)
+    try:
+        from comal_trainer.parquet_table import read_parquet  # noqa: PLC0415 - a large library
+    except ImportError:
+        told = "is parquet, and this image has no pyarrow: use the trainer image, or write CSV"
+        raise UserError(f"data: {path.name} {told}") from None
+    return read_parquet(path)
+
+
+def _described(
+    table: Table | ParquetTable, wanted: Wanted, before: Statistics | None
+) -> Statistics:
+    """Return the statistics: of a parquet only of what is asked for, or compared with."""
+    if isinstance(table, Table):
+        return describe(table)
+    compared = [column.name for column in before.columns] if before is not None else []
+    return table.describe([*wanted.columns, *compared] if wanted.columns else table.columns)
 
 
 def drifted(before: Column, now: Column, most: float) -> str:
@@ -85,23 +120,27 @@ def _check_nulls(name: str, found: Statistics, wanted: Wanted) -> None:
         raise DataRefusedError(DataProblem.NULLS, message)
 
 
-def _check_drift(name: str, found: Statistics, wanted: Wanted) -> None:
+def _baseline(file: Path) -> Statistics | None:
+    """Return what the registered model's data was like; None where there is none."""
     try:
-        before = Statistics.read(wanted.baseline.read_bytes())
+        return Statistics.read(file.read_bytes())
     except FileNotFoundError:
         print("no earlier data to compare with", flush=True)
-        return
+        return None
     except (OSError, ContractError) as error:
-        raise UserError(f"baseline: {wanted.baseline.name}: {error!s:.200}") from None
+        raise UserError(f"baseline: {file.name}: {error!s:.200}") from None
+
+
+def _check_drift(name: str, before: Statistics, found: Statistics, most: float) -> None:
     now = {column.name: column for column in found.columns}
     told = []
     for column in before.columns:
         if column.name not in now:
             told.append(f"{column.name} is gone")
-        elif moved := drifted(column, now[column.name], wanted.drift):
+        elif moved := drifted(column, now[column.name], most):
             told.append(f"{column.name}: {moved}")
     if told:
-        allowed = f"more than {wanted.drift:g} of the registered model's data's deviations"
+        allowed = f"more than {most:g} of the registered model's data's deviations"
         raise DataRefusedError(DataProblem.DRIFT, f"{name}: {_listed(told)}; {allowed}")
 
 

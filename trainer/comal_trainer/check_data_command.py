@@ -17,7 +17,7 @@ def declare(commands: Commands) -> None:
     parameters(
         check,
         {
-            "data": "path of a CSV in the workspace",
+            "data": "path of a CSV or parquet file in the workspace",
             "columns": "columns that must be there, with commas between them; else any",
             "nulls": "share of a column's cells that may be empty, 0 unless given",
             "drift": "how far mean and std may move, in earlier deviations, 0.5 unless given",

@@ -7,13 +7,16 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from comal_trainer.failure import UserError
 from comal_trainer.files import write_atomically
+
+# How such a file begins.
+PARQUET: Final = b"PAR1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,9 @@ def read_table(path: Path) -> Table:
     """Return the table of a CSV file; raise UserError when it is none."""
     try:
         with path.open("rb") as raw:
-            if raw.read(4) == b"PAR1":
-                raise UserError(f"data: {path.name} is parquet, which is not read: write it as CSV")
+            if raw.read(len(PARQUET)) == PARQUET:
+                told = "is parquet, which check-data alone reads: write it as CSV"
+                raise UserError(f"data: {path.name} {told}")
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
             columns = tuple(next(reader, ()))

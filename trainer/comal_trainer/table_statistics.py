@@ -11,7 +11,7 @@ from comal_trainer.contract.statistics import Column, Statistics
 from comal_trainer.table import Table
 
 # As people and their programs write nothing.
-_NOTHING: Final = frozenset({"", "nan", "null", "none", "na", "n/a", "?"})
+NOTHING: Final = frozenset({"", "nan", "null", "none", "na", "n/a", "?"})
 
 
 def describe(table: Table) -> Statistics:
@@ -21,7 +21,7 @@ def describe(table: Table) -> Statistics:
 
 
 def _column(name: str, cells: list[str]) -> Column:
-    filled = [cell for cell in cells if cell.strip().lower() not in _NOTHING]
+    filled = [cell for cell in cells if cell.strip().lower() not in NOTHING]
     nulls = len(cells) - len(filled)
     try:
         values = np.array(filled, np.float64)
