@@ -69,6 +69,15 @@ def _mirrored(**azure: Any) -> Manifest:
     return {**body, "spec": {**body["spec"], "azureML": said}}
 
 
+def _elsewhere(**oci: Any) -> Manifest:
+    said = {
+        "repository": "comal.azurecr.io/models",
+        "credential": {"secretRef": {"name": "principal"}},
+        **oci,
+    }
+    return a_registry(oci=said)
+
+
 def _changing(title: str, request: Request) -> Attack:
     return Attack(
         title=title,
@@ -266,6 +275,36 @@ REGISTRIES = (
         title="a registry that trusts a ConfigMap that its author may not read",
         request=create("modelregistries", _mirrored(caBundle={"configMap": "company"})),
         held=(*STORE, _ACCOUNTS, JOBS, _PRINCIPAL),
+        says="may not get configmaps/company in namespace",
+        honest_rights=(_COMPANY,),
+    ),
+    Attack(
+        title="models elsewhere by someone who may not create the account that goes there",
+        request=create("modelregistries", _elsewhere()),
+        held=(*STORE, _PRINCIPAL),
+        says="you (mallory) may not create serviceaccounts in namespace",
+        honest_rights=(_ACCOUNTS,),
+    ),
+    Attack(
+        title="models elsewhere by a Secret of Azure's that its author may not read",
+        request=create("modelregistries", _elsewhere()),
+        held=(*STORE, _ACCOUNTS),
+        says="may not get secrets/principal in namespace",
+        honest_rights=(_PRINCIPAL,),
+    ),
+    Attack(
+        title="models elsewhere by a password that its author may not read",
+        request=create(
+            "modelregistries", _elsewhere(credential={"loginSecretRef": {"name": "principal"}})
+        ),
+        held=(*STORE, _ACCOUNTS),
+        says="may not get secrets/principal in namespace",
+        honest_rights=(_PRINCIPAL,),
+    ),
+    Attack(
+        title="models elsewhere that trust a ConfigMap that their author may not read",
+        request=create("modelregistries", _elsewhere(caBundle={"configMap": "company"})),
+        held=(*STORE, _ACCOUNTS, _PRINCIPAL),
         says="may not get configmaps/company in namespace",
         honest_rights=(_COMPANY,),
     ),
