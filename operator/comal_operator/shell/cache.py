@@ -10,6 +10,7 @@ from comal_operator.core.plan import Manifest
 from comal_operator.shell import metrics
 from comal_operator.shell.facts import Fact, facts_of
 from comal_operator.shell.packing import Packing, Unpacking
+from comal_operator.shell.troubles import Troubles
 
 # Far more than can be gone while one look is under way.
 _GRAVES = 10_000
@@ -55,6 +56,7 @@ class Cache:
         self._kept: dict[_Place, dict[str, _Kept]] = {}
         self._heard: dict[_Place, dict[str, int]] = {}
         self._found: dict[Fact, set[ObjectKey]] = {}
+        self._troubles = Troubles()
 
     def get(self, key: ObjectKey) -> Manifest | None:
         """Return the object, or None."""
@@ -103,6 +105,7 @@ class Cache:
             place = self._kept.setdefault((sys.intern(key.kind), sys.intern(key.namespace)), {})
             place[key.name] = _Kept(version, self._packing.pack(body))
             self._file(key, frozenset() if before is None else facts_of(before), facts_of(body))
+            self._troubles.show(key, body)
             metrics.CACHED.inc(before is None)
         return before
 
@@ -131,6 +134,7 @@ class Cache:
         if body is not None:
             del self._kept[key.kind, key.namespace][key.name]
             self._file(key, facts_of(body), frozenset())
+            self._troubles.show(key, None)
             metrics.CACHED.dec()
 
     def heard(self, key: ObjectKey) -> int | None:

@@ -29,3 +29,8 @@ WATCH_LAG = Gauge(
     "comal_watch_lag_seconds", "How far the watches were behind at the last audit that judged."
 )
 LOOP_LAG = Gauge("comal_event_loop_lag_seconds", "How late the event loop was at the last look.")
+TROUBLE = Gauge(
+    "comal_object_trouble",
+    "1 for each condition of an object that is not as it should be.",
+    ["kind", "namespace", "name", "condition", "reason"],
+)

@@ -25,6 +25,11 @@ from comal_operator.core.serving.listeners import SCORING_PORT as ROUTER_PORT
 from comal_operator.core.serving.picture_egress import picture_egress
 from comal_operator.core.serving.pods import SCORING_PORT
 
+SCRAPE_LABEL = "comal.dev/scrape"
+_MAY_SCRAPE = {"matchLabels": {SCRAPE_LABEL: "allowed"}}
+# A namespace that its administrators have labelled, and in the endpoint's own a Pod that is.
+_SCRAPERS = ({"namespaceSelector": _MAY_SCRAPE}, {"podSelector": _MAY_SCRAPE})
+
 
 def network_policies(
     mdep: Manifest,
@@ -42,8 +47,8 @@ def network_policies(
 
 
 def _router_policy(mdep: Manifest, settings: Settings, telemetry: Telemetry | None) -> Manifest:
-    """Callers call, the operator reads statistics; routers talk to this endpoint's Pods, and to
-    its collector of spans.
+    """Callers call, operator and scrapers read statistics; routers talk to this endpoint's Pods
+    and to its collector of spans.
     """
     operator = {
         "namespaceSelector": {
@@ -54,7 +59,7 @@ def _router_policy(mdep: Manifest, settings: Settings, telemetry: Telemetry | No
     scorers = {"podSelector": {"matchLabels": component_selector(mdep, SCORER)}}
     ingress = [
         {"ports": [_port(ROUTER_PORT)]},
-        {"from": [operator], "ports": [_port(STATS_PORT)]},
+        {"from": [operator, *_SCRAPERS], "ports": [_port(STATS_PORT)]},
     ]
     egress = [{"to": [scorers], "ports": [_port(SCORING_PORT)]}]
     if telemetry is not None:
@@ -63,12 +68,14 @@ def _router_policy(mdep: Manifest, settings: Settings, telemetry: Telemetry | No
 
 
 def _scorer_policy(mdep: Manifest, beyond: list[dict[str, Any]]) -> Manifest:
-    """Routers, smoke tests and checks call; scoring Pods read models, for which they need names."""
+    """Routers, smoke tests and checks call, scrapers ask for /metrics at the same port; scoring
+    Pods read models, for which they need names.
+    """
     routers = {"podSelector": {"matchLabels": component_selector(mdep, ROUTER)}}
     registry = {"podSelector": {"matchLabels": {"app.kubernetes.io/component": "registry"}}}
     smoke = {"podSelector": {"matchLabels": component_selector(mdep, SMOKE)}}
     checks = {"podSelector": {"matchLabels": component_selector(mdep, CHECK)}}
-    ingress = [{"from": [routers, smoke, checks], "ports": [_port(SCORING_PORT)]}]
+    ingress = [{"from": [routers, smoke, checks, *_SCRAPERS], "ports": [_port(SCORING_PORT)]}]
     egress = [DNS, {"to": [registry], "ports": [_port(READER_PORT)]}, *beyond]
     return _policy(mdep, SCORER, ingress, egress)
 
