@@ -15,9 +15,7 @@ from training_world import World
 
 def world_of(progress: str = "File", **step: Any) -> World:
     """A run of one step that is followed by its files, with its Job."""
-    world = World().add(
-        a_run(steps=[{"name": "fit", "image": "r-base", "progress": {"from": progress}, **step}])
-    )
+    world = World().add(a_run(steps=[{"name": "fit", "progress": {"from": progress}, **step}]))
     world.settle()
     return world
 
