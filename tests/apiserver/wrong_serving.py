@@ -223,6 +223,16 @@ WRONG_SERVING = [
         id="a rule to a variant that is not there",
     ),
     pytest.param(
+        endpoint(access={"auth": "None"}, limits={"requestsPerSecondPerKey": 5}),
+        ("limits.requestsPerSecondPerKey counts by key", "choose auth Keys"),
+        id="a limit by keys that nobody needs",
+    ),
+    pytest.param(
+        endpoint(limits={"requestsPerSecondPerKey": 0}),
+        ("spec.limits.requestsPerSecondPerKey", "greater than or equal to 1"),
+        id="a limit of nothing",
+    ),
+    pytest.param(
         endpoint(limits={"queueWait": "1s"}),
         ("spec.limits", "queueWait is the time", "give concurrencyPerPod"),
         id="a wait for nothing",

@@ -128,3 +128,34 @@ def test_a_line_end_in_the_secret_is_refused_but_breaks_nothing(
     until("the keys are followed", lambda: router.ask(bearer(FIRST)).status in (200, 401))
     assert router.ask(bearer(SECOND)).status == 200
     assert router.process.poll() is None
+
+
+def test_a_key_that_asks_too_often_is_told_429_and_the_other_is_not(
+    endpoint: Endpoint, running: Callable[..., Router], keys: Callable[..., None]
+) -> None:
+    del keys
+    router = running(endpoint.routing(None, Handling(has_keys=True, key_rate=1)))
+    until("all are healthy", lambda: router.whole() == {"a1", "last-resort"})
+    told: Counter[int] = Counter()
+
+    def ask(key: str) -> int:
+        status = router.ask(bearer(key)).status
+        told[status] += 1
+        return status
+
+    until("it has asked too often", lambda: ask(FIRST) == 429)
+    assert ask(SECOND) == 200
+    # Who has no key, or a wrong one, has no limit to use up.
+    assert {router.ask(bearer(f"wrong-{n}")).status for n in range(20)} == {401}
+    assert {router.ask(path="/", method="GET", body=b"").status for _ in range(20)} == {200}
+    until("its time has come again", lambda: ask(FIRST) == 200)
+    until("it has asked too often again", lambda: ask(FIRST) == 429)
+    while (answer := router.ask(bearer(FIRST))).status == 200:
+        told[200] += 1
+    assert answer.status == 429
+    assert answer.headers["retry-after"] == "1"
+    assert '"too-many-requests"' in answer.text
+    assert "requestsPerSecondPerKey, 1" in answer.text
+    # What is refused reaches no revision, so it counts against none.
+    scored = [path for path, _ in endpoint.stable[0].asked if path == "/score"]
+    assert len(scored) == told[200]

@@ -10,6 +10,17 @@ from comal_operator.api.meta import ApiType, Duration, Quantity, rule, rules
 from comal_operator.api.traffic import size_between
 
 
+def limit_rules() -> list[tuple[str, str]]:
+    """Return the rule between limits and who may call."""
+    return [
+        rule(
+            "!has(self.limits.requestsPerSecondPerKey) || self.access.auth == 'Keys'",
+            "limits.requestsPerSecondPerKey counts by key, and access.auth None asks for none:"
+            " choose auth Keys, or remove requestsPerSecondPerKey",
+        )
+    ]
+
+
 class Limits(ApiType):
     """What one request may take, and how many may be under way."""
 
@@ -45,6 +56,10 @@ class Limits(ApiType):
         Quantity, Field(json_schema_extra=size_between("limits.maxBody", "1Ki", "64Mi"))
     ] = "4Mi"
     """Largest request that is taken; larger ones are refused with 413."""
+    requests_per_second_per_key: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """How many requests callers with one key may make, each of the two keys for itself; more are
+    refused with 429 and Retry-After. Each router counts its half; unlimited when left out.
+    """
     concurrency_per_pod: Annotated[int, Field(ge=1, le=1000)] | None = None
     """How many requests a Pod works on at once; further ones wait in it. When left out the scorer
     decides by the model's speed and the Pod's cores. Pods must know it, so a change of this or of

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from comal_operator.api.access import Access, access_rules
 from comal_operator.api.data_collection import DataCollection, collection_rules
-from comal_operator.api.limits import Limits
+from comal_operator.api.limits import Limits, limit_rules
 from comal_operator.api.meta import (
     AGE,
     BY_NAME,
@@ -41,6 +41,7 @@ class ModelDeploymentSpec(ApiType):
             *collection_rules(),
             *variant_rules(),
             *answer_rules(),
+            *limit_rules(),
         )
     )
 

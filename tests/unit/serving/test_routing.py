@@ -43,6 +43,7 @@ def handling(**spec: Any) -> Handling:
             Handling(repeats_errors=True, repeatable_bytes=1024),
         ),
         ({"limits": {"maxBody": "2M"}}, Handling(body_bytes=2_000_000)),
+        ({"limits": {"requestsPerSecondPerKey": 7}}, Handling(key_rate=7)),
         ({"access": {"auth": "None", "tls": {"secretName": "c"}}}, Handling(has_tls=True)),
         ({"access": {"tls": {"secretName": "c"}}}, Handling(has_keys=True, has_tls=True)),
         ({"access": {}}, Handling(has_keys=True)),

@@ -60,5 +60,7 @@ class Handling:
     """Networks of those who say in X-Forwarded-For for whom they call."""
     has_keys: bool = False
     """Whether callers must have a key."""
+    key_rate: int | None = None
+    """Requests a second that a key may make; more are refused with 429."""
     has_tls: bool = False
     """Whether callers come by https."""

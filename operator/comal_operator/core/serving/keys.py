@@ -21,8 +21,11 @@ SHORTEST_KEY = 16
 _TYPE = "type.googleapis.com/envoy.extensions"
 
 
-def key_filters(folder: str) -> list[dict[str, Any]]:
-    """Return the filters that let in who has one of the keys in `folder`; keys go no further."""
+def key_filters(folder: str, known: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+    """Return the filters that let in who has one of the keys in `folder`; keys go no further.
+
+    `known` are filters that look at the key of who was let in.
+    """
     headers = [(_header(key), f"{folder}/{key}") for key in KEYS]
     expected = [_set(name, f"{_SCHEME}%FILE_CONTENT({file}:{folder})%") for name, file in headers]
     reading = {
@@ -33,6 +36,7 @@ def key_filters(folder: str) -> list[dict[str, Any]]:
     return [
         _mutation("comal.keys.read", {"request_mutations": expected, "formatters": [reading]}),
         _allowing([name for name, _ in headers]),
+        *known,
         _mutation("comal.keys.hide", {"request_mutations": removed}),
     ]
 

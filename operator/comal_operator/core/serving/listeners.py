@@ -9,6 +9,7 @@ from typing import Any
 from comal_operator.core.serving.acknowledgement import SCORING_ROUTES, STATS_PORT
 from comal_operator.core.serving.addresses import address_filter
 from comal_operator.core.serving.endpoints import Routing
+from comal_operator.core.serving.key_rate import key_rate_filter
 from comal_operator.core.serving.keys import key_filters
 from comal_operator.core.serving.replies import local_replies
 from comal_operator.core.serving.tracing import access_log, span_settings, trace_context
@@ -79,10 +80,11 @@ def _scoring(places: Places, routing: Routing) -> dict[str, Any]:
         # Told with an answer, never by closing under a request that is on its way.
         "http1_safe_max_connection_duration": True,
         "access_log": access_log(routing.name, traced=routing.traces is not None),
-        "local_reply_config": local_replies(routing.timeout_seconds, routing.handling.body_bytes),
+        "local_reply_config": local_replies(routing.timeout_seconds, routing.handling),
     }
     handling = routing.handling
-    keys = key_filters(places.keys_folder) if handling.has_keys else []
+    limited = [key_rate_filter(handling.key_rate)] if handling.key_rate is not None else []
+    keys = key_filters(places.keys_folder, limited) if handling.has_keys else []
     addresses = address_filter(handling.ip_allow, handling.proxies)
     filters = [*addresses, *keys, _body_limit(handling.body_bytes)]
     if routing.traces is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from comal_operator.core.serving.handling import Handling
 from comal_operator.core.serving.keys import EXPECTED_KEY
 
 _CALLER = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
@@ -17,13 +18,17 @@ def error_body(code: str, message: str) -> dict[str, str]:
     return {"inline_string": json.dumps(_error(code, message))}
 
 
-def local_replies(timeout_seconds: float, body_bytes: int) -> dict[str, Any]:
+def local_replies(timeout_seconds: float, handling: Handling) -> dict[str, Any]:
     """Return the answers in place of Envoy's own short texts."""
     nobody = "no scoring Pod answers; try again in a second"
     not_allowed = "may not call this endpoint: ask for it to be put into access.ipAllow"
     bearer = {"www-authenticate": "Bearer"}
     no_key = "send a key of this endpoint as the header Authorization: Bearer <key>"
+    body_bytes, per_second = handling.body_bytes, handling.key_rate
+    often = f"more requests with this key than limits.requestsPerSecondPerKey, {per_second}"
+    limited = _mapper(_code(429), 429, "too-many-requests", often, {"retry-after": "1"})
     mappers = [
+        *([limited] if per_second is not None else []),
         # Both checks refuse with 403; the one of the key is the second.
         _mapper(_both(_code(403), _has(EXPECTED_KEY)), 401, "no-key", no_key, bearer),
         _mapper(_code(403), 403, "address-not-allowed", f"{_CALLER} {not_allowed}"),

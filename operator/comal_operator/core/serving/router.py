@@ -16,6 +16,7 @@ from comal_operator.core.serving.acknowledgement import STATS_PORT, traffic_text
 from comal_operator.core.serving.disruption import one_at_a_time
 from comal_operator.core.serving.endpoints import Routing
 from comal_operator.core.serving.envoy import BOOTSTRAP, RouterConfig, router_config
+from comal_operator.core.serving.key_rate import ROUTERS
 from comal_operator.core.serving.labels import ROUTER, component_selector, serving_labels
 from comal_operator.core.serving.listeners import (
     CALLER_CONNECTION_SECONDS,
@@ -29,7 +30,6 @@ from comal_operator.core.serving.router_secrets import (
 )
 
 PLACES = Places()
-REPLICAS = 2
 # On the Deployment: what was last written into the Secret, which we cannot read. On a Pod: what it
 # was told to look at, since a kubelet reads a changed Secret when the Pod that mounts it changes.
 CONFIG_ANNOTATION = "comal.dev/router-config"
@@ -102,7 +102,7 @@ def router_deployment(
         "kind": "Deployment",
         "metadata": metadata,
         "spec": {
-            "replicas": REPLICAS,
+            "replicas": ROUTERS,
             "selector": {"matchLabels": component_selector(mdep, ROUTER)},
             "strategy": rolling,
             "revisionHistoryLimit": 1,

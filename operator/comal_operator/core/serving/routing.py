@@ -59,6 +59,7 @@ def handling_of(spec: ModelDeploymentSpec) -> Handling:
         ip_allow=spec.access.ip_allow,
         proxies=spec.access.proxies,
         has_keys=spec.access.auth == "Keys",
+        key_rate=spec.limits.requests_per_second_per_key,
         has_tls=spec.access.tls is not None,
     )
 
