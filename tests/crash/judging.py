@@ -27,6 +27,9 @@ from crash.standin.jobs import Script
 
 _COPIES = ({"shadow": "20", "for": "3s"}, {"percent": "50", "for": "3s"})
 _PROGRAM = {"image": "example.com/evaluate:1", "run": "EachStep"}
+# As long as a first comparison needs, and once more.
+_COMPARED = ({"shadow": "20", "for": "20s"}, {"percent": "50", "for": "3s"})
+_ANSWERS = {"maxDifferent": "0.01", "every": "10s"}
 _CHECK = {"name": "holdout", "job": _PROGRAM}
 _QUERY = {
     "name": "psi",
@@ -162,6 +165,18 @@ JUDGING = (
         name="copies first",
         moves=(*versions(1, 2), Move(deploys(steps=_COPIES)), Move(wants("2"), is_ready(1))),
         goal=is_ready(2),
+    ),
+    Scenario(
+        name="copies are answered differently",
+        moves=(
+            *versions(1, 2),
+            Move(deploys(steps=_COMPARED)),
+            Move(_rolls_out(analysis={"answers": _ANSWERS}), is_ready(1)),
+            Move(wants("2")),
+        ),
+        goal=_is_rejected,
+        script=Script(different=30),
+        judge=_rejected_for("DifferentAnswers"),
     ),
     Scenario(
         name="a smoke test first",
