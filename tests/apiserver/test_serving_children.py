@@ -41,6 +41,7 @@ PLURALS = {
     "Deployment": "apis/apps/v1/namespaces/{}/deployments",
     "EndpointSlice": "apis/discovery.k8s.io/v1/namespaces/{}/endpointslices",
     "HorizontalPodAutoscaler": "apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
+    "Job": "apis/batch/v1/namespaces/{}/jobs",
     "ModelDeployment": "apis/comal.dev/v1alpha1/namespaces/{}/modeldeployments",
     "ModelVersion": "apis/comal.dev/v1alpha1/namespaces/{}/modelversions",
     "NetworkPolicy": "apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
@@ -227,11 +228,30 @@ def test_a_rollout_from_the_first_apply_to_the_last_silence(admin: Client, names
     assert endpoint.writes == before, "an hour later there is nothing to write"
 
     for child in endpoint.list("Deployment"):
-        pod = {**child["spec"]["template"]["spec"]}
-        body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": pod}
-        strict = {"dryRun": "All", "fieldValidation": "Strict"}
-        status, answer = admin.call("POST", endpoint._path("Pod"), body, **strict)
-        assert status == 201, answer["message"]
+        takes_pod(endpoint, child)
+
+
+def takes_pod(endpoint: Endpoint, child: dict[str, Any]) -> None:
+    """Assert that the API server takes the Pods of `child`, every field of them."""
+    pod = {**child["spec"]["template"]["spec"]}
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": pod}
+    strict = {"dryRun": "All", "fieldValidation": "Strict"}
+    status, answer = endpoint.admin.call("POST", endpoint._path("Pod"), body, **strict)
+    assert status == 201, answer["message"]
+
+
+def test_what_asks_for_a_tag_is_taken(admin: Client, namespace: str) -> None:
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    admin.merge(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": restricted}})
+    endpoint = Endpoint(admin, namespace, {**SPEC, "image": "myacr.azurecr.io/team/scorer:7"})
+    endpoint.register(1)
+    endpoint.settle()
+    assert endpoint.ready() == "ResolvingImages"
+    [job] = endpoint.list("Job")
+    takes_pod(endpoint, job)
+    before = endpoint.writes
+    endpoint.wait(60)
+    assert endpoint.writes == before, "nothing is said twice while a registry is asked"
 
 
 def test_an_upgrade_changes_routers_alone(admin: Client, namespace: str) -> None:

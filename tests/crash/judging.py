@@ -46,6 +46,11 @@ def _rolls_out(**rollout: Any) -> Do:
     return lambda stage: stage.change("ModelDeployment", NAME, {"rollout": rollout})
 
 
+async def _brings_its_own(stage: Stage) -> None:
+    spec = {"image": "registry.example/team/scorer:1", "model": {"version": "2"}}
+    await stage.change("ModelDeployment", NAME, spec)
+
+
 async def _grows(stage: Stage) -> None:
     spec = {"replicas": _PODS, "rollout": {"capacity": "Conserve"}}
     await stage.change("ModelDeployment", NAME, spec)
@@ -177,6 +182,16 @@ JUDGING = (
         goal=_is_rejected,
         script=Script(different=30),
         judge=_rejected_for("DifferentAnswers"),
+    ),
+    Scenario(
+        name="its own image by tag",
+        moves=(
+            *versions(1, 2),
+            Move(deploys()),
+            Move(_brings_its_own, is_ready(1)),
+        ),
+        goal=is_ready(2),
+        script=Script(digests={"0": "sha256:" + "8" * 64}),
     ),
     Scenario(
         name="a smoke test first",

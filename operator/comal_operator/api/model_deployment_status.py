@@ -40,6 +40,8 @@ class RevisionStatus(ApiType):
     """Name of its ModelVersion."""
     digest: Digest
     """Digest of its model."""
+    image: Annotated[str, Field(max_length=512)] | None = None
+    """The image of its Pods by digest, where the endpoint has one of its own."""
     ready: Annotated[str, Field(max_length=16)] | None = None
     """Ready Pods of wanted Pods."""
     since: Timestamp | None = None

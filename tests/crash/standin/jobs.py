@@ -65,7 +65,7 @@ class Script:
 
         `measured` is the version that the run's steps measured on its own data.
         """
-        if step == f"comal-{RESOLVE_COMMAND}":
+        if step == RESOLVE_COMMAND:
             return Ending(message=ResolvedImages(self.digests).encode())
         given = self.endings.get((run, step), ())
         if attempt < len(given):
@@ -131,8 +131,9 @@ async def carry_out_job(cluster: Cluster, job: Body, ending: Ending, attempt: in
 def step_of(job: Mapping[str, Any]) -> str:
     """Return the step that a Job carries out; of one that is no step's, what part it plays."""
     [*_, container] = job["spec"]["template"]["spec"]["containers"]
-    if COMPARE_COMMAND in container.get("args", ()):
-        return COMPARE_COMMAND
+    for command in (COMPARE_COMMAND, RESOLVE_COMMAND):
+        if command in container.get("args", ()):
+            return command
     tags = job["metadata"]["labels"]
     name: str = tags.get(LABEL_STEP) or tags["app.kubernetes.io/component"]
     return name

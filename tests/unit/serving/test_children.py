@@ -56,7 +56,7 @@ def test_the_same_revision(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"image": "example.com/scorer:2"},
+        {"image": "localhost/own/scorer:2"},
         {"predictor": {"env": [{"name": "X", "value": "1"}]}},
         {"predictor": {"resources": {"limits": {"memory": "1Gi"}}}},
         {"limits": {"maxBody": "5Mi"}},
@@ -105,7 +105,7 @@ def test_every_pod_is_restricted() -> None:
 
 def test_what_a_scoring_pod_is_told() -> None:
     world = served(
-        image="example.com/scorer:2",
+        image="localhost/own/scorer:2",
         predictor={
             "env": [{"name": "THREADS", "value": "2"}],
             "resources": {"requests": {"cpu": "1"}},
@@ -121,7 +121,7 @@ def test_what_a_scoring_pod_is_told() -> None:
     assert env["COMAL_MODEL_VERSION"] == "1"
     assert env["COMAL_REVISION"] == world.status["stable"]["revision"]
     assert env["THREADS"] == "2"
-    assert fetch["image"] == scorer["image"] == "example.com/scorer:2"
+    assert fetch["image"] == scorer["image"] == "localhost/own/scorer:2"
     assert scorer["resources"] == {"requests": {"cpu": "1"}}
     assert pod["nodeSelector"] == {"disk": "ssd"}
 

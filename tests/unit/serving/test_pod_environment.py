@@ -252,6 +252,6 @@ def test_without_a_second_image_the_default_one_says_what_is_missing() -> None:
 def test_an_image_of_ones_own_is_used_whatever_the_format() -> None:
     version = a_version(1)
     version["spec"]["format"] = "tensorflow"
-    world = ServingWorld().add(an_endpoint(image="example.com/scorer:2"), version)
+    world = ServingWorld().add(an_endpoint(image="localhost/own/scorer:2"), version)
     world.settle()
-    assert pod_of(world)["containers"][0]["image"] == "example.com/scorer:2"
+    assert pod_of(world)["containers"][0]["image"] == "localhost/own/scorer:2"

@@ -150,7 +150,7 @@ def test_a_rejected_revision_is_told_with_reason_and_remedy() -> None:
 def test_another_image_is_another_chance() -> None:
     world = refused_by_its_pods()
     world.broken.clear()
-    world.edit(image="example.com/scorer:2")
+    world.edit(image="localhost/own/scorer:2")
     world.settle()
     assert world.status["candidate"]["modelVersion"] == "diabetes-v2"
 

@@ -42,8 +42,9 @@ def plan_model_deployment(mdep: Manifest, seen: Seen, *, now: datetime, settings
     upkept = upkeep.actions(now)
     comes = looked.importing
     brought = (comes.create,) if comes is not None and comes.create is not None else ()
-    if upkept or brought:
-        return Plan(actions=(*upkept, *brought, *status))
+    asked = tuple(one.action for one in looked.images if one.action is not None)
+    if upkept or brought or asked:
+        return Plan(actions=(*upkept, *brought, *asked, *status))
     must_ask = _must_ask(looked, now)
     if looked.told is None and (must_ask or looked.routers.ready):
         # At rest too: what is in the Secret shows only in what the routers run.
@@ -75,6 +76,7 @@ def _again(looked: Looked, upkeep: Upkeep, now: datetime) -> timedelta | None:
     times += [_KEYS_AGAIN] if upkeep.lacks_keys else []
     if looked.importing is not None and looked.importing.again is not None:
         times.append(looked.importing.again)
+    times += [one.again for one in looked.images if one.again is not None]
     if _must_ask(looked, now) and (looked.routers.ready or looked.routers.leaving):
         times.append(_watch(looked) or looked.patience(now))
     elif upkeep.behind:

@@ -10,6 +10,7 @@ SCORER = "scorer"
 ENDPOINT = "endpoint"
 SMOKE = "smoke"
 CHECK = "check"
+IMAGES = "images"
 
 
 def serving_labels(mdep: Manifest, component: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from comal_operator.core.plan import Manifest, Seen, Settings
 from comal_operator.core.serving.answer_jobs import answer_round
 from comal_operator.core.serving.autoscaling import with_capacity
 from comal_operator.core.serving.check_jobs import check_rounds
+from comal_operator.core.serving.images import Tagged, tagged
 from comal_operator.core.serving.importing import Importing, importing
 from comal_operator.core.serving.memory import Memory
 from comal_operator.core.serving.observed import (
@@ -52,8 +53,10 @@ class Looked:
     model: Resolved | Unresolved
     importing: Importing | None
     """How the model comes here that the spec names by its uri."""
+    image: Tagged
+    """What the Pods of that revision run, or how far that is known."""
     revision: str | None
-    """The revision that the spec wants; None while its model is unknown."""
+    """The revision that the spec wants; None while its model or image is unknown."""
     newer: str | None
     """The ModelVersion that the spec means by now, where autoUpdate: false keeps another."""
     wishes: tuple[Wish, ...]
@@ -75,6 +78,11 @@ class Looked:
     def schedule(self) -> Schedule:
         """The spec's rollout, parsed."""
         return self.sight.schedule
+
+    @property
+    def images(self) -> tuple[Tagged, ...]:
+        """How far the images of all revisions are known that the spec wants."""
+        return self.image, *(one.image for one in self.wishes)
 
     @property
     def has_news(self) -> bool:
@@ -101,9 +109,16 @@ def look(mdep: Manifest, seen: Seen, now: datetime, settings: Settings) -> Looke
     status = parsed.status
     comes = importing(mdep, parsed.spec.model, seen, now, settings)
     model, spec = sized(_meant(parsed, seen, comes), parsed.spec, seen)
-    revision = revision_name(model, spec) if isinstance(model, Resolved) else None
-    wishes = wishes_of(parsed.spec, status, seen)
     known = snapshots(mdep, seen)
+    at = (seen, now, settings)
+    wanted = revision_name(model, spec) if isinstance(model, Resolved) else None
+    image = _image(mdep, spec, wanted, known, at)
+    model = image.unresolved or model
+    revision = wanted if image.unresolved is None else None
+    wishes = tuple(
+        _with_image(one, _image(mdep, one.spec, one.revision, known, at))
+        for one in wishes_of(parsed.spec, status, seen)
+    )
     revisions = see_revisions(mdep, seen)
     routers = see_routers(seen, now)
     before = remembered(status)
@@ -135,6 +150,7 @@ def look(mdep: Manifest, seen: Seen, now: datetime, settings: Settings) -> Looke
         spec=spec,
         model=model,
         importing=comes,
+        image=image,
         revision=revision,
         newer=newer_than(parsed.spec.model, seen, model.model_version)
         if isinstance(model, Resolved)
@@ -149,6 +165,25 @@ def look(mdep: Manifest, seen: Seen, now: datetime, settings: Settings) -> Looke
         before=before,
         memory=memory,
     )
+
+
+def _image(
+    mdep: Manifest,
+    spec: ModelDeploymentSpec,
+    revision: str | None,
+    known: Mapping[str, Snapshot],
+    at: tuple[Seen, datetime, Settings],
+) -> Tagged:
+    """Return what a revision's Pods are to run; what has a snapshot is asked for never again."""
+    if revision is None or revision in known:
+        return Tagged(spec.image)
+    return tagged(mdep, spec, revision, at)
+
+
+def _with_image(wish: Wish, image: Tagged) -> Wish:
+    if image.unresolved is None:
+        return replace(wish, image=image)
+    return replace(wish, model=image.unresolved, revision=None, image=image)
 
 
 def _meant(parsed: ModelDeployment, seen: Seen, comes: Importing | None) -> Resolved | Unresolved:

@@ -7,6 +7,7 @@ from typing import Any
 
 from comal_operator.api.telemetry import Telemetry
 from comal_operator.core.children import child_metadata
+from comal_operator.core.image_tags import egress
 from comal_operator.core.names import child_name
 from comal_operator.core.network_rules import DNS, IN_CLUSTER, OUTSIDE
 from comal_operator.core.plan import Manifest, Settings
@@ -15,6 +16,7 @@ from comal_operator.core.serving.acknowledgement import STATS_PORT
 from comal_operator.core.serving.collector_egress import collector_egress, told_collectors
 from comal_operator.core.serving.labels import (
     CHECK,
+    IMAGES,
     ROUTER,
     SCORER,
     SMOKE,
@@ -93,6 +95,11 @@ def check_policy(mdep: Manifest) -> Manifest:
     Which Prometheus is meant, in the cluster or outside, only the user knows.
     """
     return _policy(mdep, CHECK, [], [DNS, IN_CLUSTER, OUTSIDE])
+
+
+def image_policy(mdep: Manifest, asked: Sequence[str]) -> Manifest:
+    """Nobody calls; what asks for the digests of tags reaches registries, and Azure's logins."""
+    return _policy(mdep, IMAGES, [], egress(asked))
 
 
 def _policy(

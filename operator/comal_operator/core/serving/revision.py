@@ -66,12 +66,16 @@ def controller_revision(
     settings: Settings,
     number: int,
     *,
+    image: str | None = None,
     variant: str = "",
 ) -> Manifest:
-    """Return the snapshot of what `spec` wants now; created once, never changed."""
+    """Return the snapshot of what `spec` wants now, with the `image` that its tag was found to
+    name; created once, never changed.
+    """
     revision = revision_name(model, spec, variant=variant)
     marks = revision_labels(mdep, revision) | ({LABEL_VARIANT: variant} if variant else {})
-    template = pod_template(mdep, revision, model, spec, settings)
+    found = spec.model_copy(update={"image": image or spec.image})
+    template = pod_template(mdep, revision, model, found, settings)
     template["metadata"]["labels"] |= {LABEL_VARIANT: variant} if variant else {}
     return {
         "apiVersion": "apps/v1",

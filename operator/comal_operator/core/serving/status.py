@@ -63,6 +63,7 @@ def status_of(looked: Looked, verdict: Verdict, now: datetime) -> dict[str, Any]
         if found[role] is not None:
             seen = looked.revisions.get(found[role]["revision"], RevisionSeen())
             found[role]["ready"] = f"{seen.ready}/{shown_replicas(looked.spec, seen)}"
+            found[role] |= _image(looked, found[role]["revision"])
     found["variants"] = _variants(looked, found["variants"])
     return {name: value for name, value in found.items() if value not in (None, [], ())}
 
@@ -80,9 +81,19 @@ def _variants(looked: Looked, variants: list[dict[str, Any]]) -> list[dict[str, 
             if role in variant:
                 seen = looked.revisions.get(variant[role]["revision"], RevisionSeen())
                 variant[role]["ready"] = f"{seen.ready}/{shown_replicas(looked.spec, seen)}"
+                variant[role] |= _image(looked, variant[role]["revision"])
         if variant["name"] in resolved:
             variant["resolved"] = resolved[variant["name"]]
     return variants
+
+
+def _image(looked: Looked, revision: str) -> dict[str, str]:
+    """Return what a revision's Pods run, where it is an image of the user's by digest."""
+    snapshot = looked.snapshots.get(revision)
+    if snapshot is None or looked.spec.image is None:
+        return {}
+    image = str(snapshot.template["spec"]["containers"][0]["image"])
+    return {"image": image} if "@" in image else {}
 
 
 def write_if_new(mdep: Manifest, status: Mapping[str, Any]) -> tuple[WriteStatus, ...]:

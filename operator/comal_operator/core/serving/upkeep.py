@@ -23,9 +23,10 @@ from comal_operator.core.serving.attached import ways_in
 from comal_operator.core.serving.check_jobs import check_actions
 from comal_operator.core.serving.endpoints import Address, Routing
 from comal_operator.core.serving.envoy import RouterConfig
+from comal_operator.core.serving.images import tags
 from comal_operator.core.serving.looked import Looked
 from comal_operator.core.serving.missing import needs
-from comal_operator.core.serving.network import check_policy, network_policies
+from comal_operator.core.serving.network import check_policy, image_policy, network_policies
 from comal_operator.core.serving.objects import (
     endpoint_service,
     revision_service,
@@ -57,6 +58,7 @@ from comal_operator.core.serving.router_secrets import (
 from comal_operator.core.serving.routing import routing_of
 from comal_operator.core.serving.smoke import smoke_actions
 from comal_operator.core.serving.ways_in import superfluous_ways_in
+from comal_operator.core.serving.wishes import Wish
 
 # A kubelet that was told and has not moved is told again.
 _TELL_AGAIN = timedelta(seconds=5)
@@ -122,8 +124,10 @@ class Upkeep:
     def _surroundings(self) -> tuple[Manifest, ...]:
         mdep = self.looked.mdep
         has_checks = self.looked.spec.rollout.analysis.checks
+        asked = tags(self.looked.spec, self.settings)
         return (
             *((check_policy(mdep),) if has_checks else ()),
+            *((image_policy(mdep, asked),) if asked else ()),
             service_account(mdep),
             *network_policies(mdep, self.settings, self._templates(), self.looked.spec.telemetry),
             disruption_budget(mdep),
@@ -140,12 +144,19 @@ class Upkeep:
     def _wanted_snapshots(self) -> list[Manifest]:
         looked, settings = self.looked, self.settings
         number = max((one.number for one in looked.snapshots.values()), default=0) + 1
-        wanted = [(looked.model, looked.spec, looked.revision, "")]
-        wanted += [(one.model, one.spec, one.revision, one.name) for one in looked.wishes]
+        main = Wish("", "", looked.model, "", looked.spec, looked.revision, looked.image)
         return [
-            controller_revision(looked.mdep, model, spec, settings, number, variant=name)
-            for model, spec, revision, name in wanted
-            if not isinstance(model, Unresolved) and revision not in looked.snapshots
+            controller_revision(
+                looked.mdep,
+                one.model,
+                one.spec,
+                settings,
+                number,
+                image=one.image.image,
+                variant=one.name,
+            )
+            for one in (main, *looked.wishes)
+            if not isinstance(one.model, Unresolved) and one.revision not in looked.snapshots
         ]
 
     def _snapshots(self) -> tuple[Action, ...]:

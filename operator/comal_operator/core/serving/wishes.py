@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from comal_operator.api.model_deployment import ModelDeploymentSpec
 from comal_operator.api.model_deployment_status import ModelDeploymentStatus
 from comal_operator.core.plan import Seen
+from comal_operator.core.serving.images import Tagged
 from comal_operator.core.serving.memory import plain
 from comal_operator.core.serving.profile import sized
 from comal_operator.core.serving.resolution import Resolved, Unresolved, requested, resolve
@@ -29,7 +30,9 @@ class Wish:
     spec: ModelDeploymentSpec
     """The spec with the size of this variant's Pods."""
     revision: str | None
-    """None while its model is unknown."""
+    """None while its model or its image is unknown."""
+    image: Tagged = field(default_factory=Tagged)
+    """What its Pods run, or how far that is known."""
 
     def wanted(self, known: Mapping[str, Snapshot]) -> WantedVariant:
         """Return what a step towards it needs to know."""
