@@ -157,7 +157,7 @@ ALONE := tests/cluster/test_zz_permissions.py tests/cluster/test_changes.py
 
 .PHONY: stories
 stories: ## the user's stories on the cluster, with the operator installed
-	@$(VENV)/pytest -q -n 2 $(AGAIN) tests/cluster $(foreach one,$(ALONE),--ignore $(one))
+	@$(VENV)/pytest -q -n 2 $(AGAIN) --durations=0 --durations-min=5 tests/cluster $(foreach one,$(ALONE),--ignore $(one))
 	@$(VENV)/pytest -q -s $(AGAIN) $(ALONE)
 
 CALLS ?= 100000
