@@ -17,6 +17,7 @@ from comal_operator.core.plan import Action, Create, Manifest, Seen, Settings
 from comal_operator.core.serving.answers import answers_of, due, round_key, rule_of
 from comal_operator.core.serving.endpoints import Address
 from comal_operator.core.serving.labels import SMOKE
+from comal_operator.core.serving.last_words import last_words
 from comal_operator.core.serving.memory import Memory, whole_second
 from comal_operator.core.serving.sandbox import sandboxed_job
 from comal_operator.core.serving.sight import ComparedRound, Sight
@@ -104,14 +105,11 @@ def _until(job: Manifest) -> datetime:
 
 
 def _told(pod: Manifest) -> Compared | None:
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
-        ended = (container.get("state") or {}).get("terminated") or {}
-        if ended and not ended.get("exitCode"):
-            try:
-                return Compared.decode(ended.get("message") or "")
-            except ContractError:
-                return None
-    return None
+    words = last_words(pod)
+    try:
+        return Compared.decode(words) if words is not None else None
+    except ContractError:
+        return None
 
 
 def _job(mdep: Manifest, name: str, sides: Sides, settings: Settings) -> dict[str, Any]:

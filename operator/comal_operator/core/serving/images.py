@@ -26,6 +26,7 @@ from comal_operator.core.image_tags import (
 from comal_operator.core.names import child_name, short_hash
 from comal_operator.core.plan import Action, Create, Delete, Manifest, Ref, Seen, Settings
 from comal_operator.core.serving.labels import IMAGES, serving_labels
+from comal_operator.core.serving.last_words import last_words
 from comal_operator.core.serving.pods import service_account_name
 from comal_operator.core.serving.problems import problem_of
 from comal_operator.core.serving.reasons import ResolutionReason as Reason
@@ -116,15 +117,12 @@ def _asking(mdep: Manifest, image: str, why: str = "") -> Unresolved:
 
 
 def _answer(pod: Manifest) -> ResolvedImages | None:
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
-        ended = (container.get("state") or {}).get("terminated")
-        if ended and ended.get("exitCode") == 0:
-            try:
-                return ResolvedImages.decode(ended.get("message") or "")
-            except ContractError:
-                # Of another version of the command: nothing is known of the image.
-                return ResolvedImages()
-    return None
+    words = last_words(pod)
+    try:
+        return ResolvedImages.decode(words) if words is not None else None
+    except ContractError:
+        # Of another version of the command: nothing is known of the image.
+        return ResolvedImages()
 
 
 def _job(mdep: Manifest, revision: str, image: str, seen: Seen, settings: Settings) -> Manifest:

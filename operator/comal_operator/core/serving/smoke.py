@@ -18,6 +18,7 @@ from comal_operator.core.names import child_name, short_hash
 from comal_operator.core.plan import Action, Create, Delete, Manifest, Ref, Seen, Settings
 from comal_operator.core.serving.climb import first_smoke
 from comal_operator.core.serving.labels import SMOKE
+from comal_operator.core.serving.last_words import last_words
 from comal_operator.core.serving.latched import SmokeResult
 from comal_operator.core.serving.memory import Memory
 from comal_operator.core.serving.pods import SCORING_PORT
@@ -96,16 +97,11 @@ def _name(mdep: Manifest, memory: Memory, smoke: Smoke) -> str:
 
 
 def _told(pod: Manifest, job: Manifest) -> Smoked | None:
-    if not is_ours(pod, job):
+    words = last_words(pod) if is_ours(pod, job) else None
+    try:
+        return Smoked.decode(words) if words is not None else None
+    except ContractError:
         return None
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
-        ended = (container.get("state") or {}).get("terminated") or {}
-        if ended and not ended.get("exitCode"):
-            try:
-                return Smoked.decode(ended.get("message") or "")
-            except ContractError:
-                return None
-    return None
 
 
 def _job(

@@ -58,7 +58,6 @@ from comal_operator.core.serving.router_secrets import (
 from comal_operator.core.serving.routing import routing_of
 from comal_operator.core.serving.smoke import smoke_actions
 from comal_operator.core.serving.ways_in import superfluous_ways_in
-from comal_operator.core.serving.wishes import Wish
 
 # A kubelet that was told and has not moved is told again.
 _TELL_AGAIN = timedelta(seconds=5)
@@ -144,19 +143,16 @@ class Upkeep:
     def _wanted_snapshots(self) -> list[Manifest]:
         looked, settings = self.looked, self.settings
         number = max((one.number for one in looked.snapshots.values()), default=0) + 1
-        main = Wish("", "", looked.model, "", looked.spec, looked.revision, looked.image)
+        wanted = [(looked.model, looked.spec, looked.revision, looked.image.image, "")]
+        wanted += [
+            (one.model, one.spec, one.revision, one.image.image, one.name) for one in looked.wishes
+        ]
         return [
             controller_revision(
-                looked.mdep,
-                one.model,
-                one.spec,
-                settings,
-                number,
-                image=one.image.image,
-                variant=one.name,
+                looked.mdep, model, spec, settings, number, image=image, variant=name
             )
-            for one in (main, *looked.wishes)
-            if not isinstance(one.model, Unresolved) and one.revision not in looked.snapshots
+            for model, spec, revision, image, name in wanted
+            if not isinstance(model, Unresolved) and revision not in looked.snapshots
         ]
 
     def _snapshots(self) -> tuple[Action, ...]:
