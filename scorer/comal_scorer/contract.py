@@ -23,6 +23,8 @@ REVISION_ENV: Final = "COMAL_REVISION"
 
 # The rest is optional; every one has a default below.
 PORT_ENV: Final = "COMAL_PORT"
+# Where the measurements are told and nothing else; without it only beside /score.
+METRICS_PORT_ENV: Final = "COMAL_METRICS_PORT"
 THREADS_ENV: Final = "COMAL_THREADS"
 WORKERS_ENV: Final = "COMAL_WORKERS"
 DRAIN_SECONDS_ENV: Final = "COMAL_DRAIN_SECONDS"
@@ -70,6 +72,8 @@ RATIO_OF_PARENT: Final = "parentbased_traceidratio"
 
 DEFAULT_MODEL_DIR: Final = "/models"
 DEFAULT_PORT: Final = 8080
+# What Pods are told in COMAL_METRICS_PORT, by whatever image.
+METRICS_PORT: Final = 8081
 # Longer than a router needs to notice that /readyz says 503; the Pod's
 # terminationGracePeriodSeconds must be larger than this.
 DEFAULT_DRAIN_SECONDS: Final = 5.0

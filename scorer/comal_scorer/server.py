@@ -27,6 +27,7 @@ from comal_scorer.measurements import Measurements
 from comal_scorer.memory import keep_memory
 from comal_scorer.model_card import ModelCard, model_invalid, read_card
 from comal_scorer.protocol.application import Application
+from comal_scorer.protocol.observed import Observed
 from comal_scorer.protocol.request_log import RequestLog, Told, write_line
 from comal_scorer.settings import Settings
 from comal_scorer.supervisor import supervise
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 # Connections, not requests: routers keep many idle ones open, and probes must still get in.
 _CONNECTIONS = 4096
+_OBSERVERS = 64
 _BACKLOG = 1024
 # Longer than routers keep an idle connection, so that they close it, not we under their request.
 _IDLE_MILLISECONDS = 120_000
@@ -75,8 +77,10 @@ def serve(settings: Settings, termination_log: Path) -> int:
         traces = _traces(settings, service)
         witnesses = told if traces is None else (*told, traces)
         application = assemble(settings, service, measurements, witnesses, kept)
+        # One tells the counts of all.
+        observed = Observed(measurements) if worker == 0 else None
         try:
-            uvloop.run(_serve(settings, application))
+            uvloop.run(_serve(settings, application, observed))
         except TerminationError as error:
             report_termination(error, termination_log)
             return 1
@@ -144,44 +148,51 @@ def _loaded(settings: Settings, card: ModelCard, cores: int) -> _Loaded:
     return measurements, service, workers
 
 
-async def _serve(settings: Settings, application: Application) -> None:
-    server = _server(settings, application)
+async def _serve(settings: Settings, application: Application, observed: Observed | None) -> None:
+    servers = {settings.port: _server(settings, settings.port, application, _CONNECTIONS)}
+    if observed is not None and settings.metrics_port is not None:
+        port = settings.metrics_port
+        servers[port] = _server(settings, port, observed, _OBSERVERS)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    serving = loop.create_task(server.serve())
+    serving = {loop.create_task(server.serve()): port for port, server in servers.items()}
     stopped = loop.create_task(stopping.wait())
-    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    ended, _ = await asyncio.wait({*serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if not stopping.is_set():
-        raise _cannot_listen(settings, serving.exception())
+        [task, *_] = ended
+        raise _cannot_listen(serving[task], task.exception())
     application.draining = True
     _say("draining", seconds=settings.drain_seconds)
     # Routers learn from /readyz and from the closed connections; requests are answered meanwhile.
     await asyncio.sleep(settings.drain_seconds)
-    server.stop()  # type: ignore[no-untyped-call]
-    await asyncio.wait({serving}, timeout=_STOP_SECONDS)
+    for server in servers.values():
+        server.stop()  # type: ignore[no-untyped-call]
+    await asyncio.wait(serving, timeout=_STOP_SECONDS)
     application.close()
     _say("stopped")
 
 
-def _server(settings: Settings, application: Application) -> Server:
+def _server(
+    settings: Settings, port: int, application: Application | Observed, connections: int
+) -> Server:
     return Server(
         application,
         address=settings.host,
-        port=settings.port,
+        port=port,
         interface=Interfaces.RSGI,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_IDLE_MILLISECONDS),
         websockets=False,
         backlog=_BACKLOG,
-        backpressure=_CONNECTIONS,
+        backpressure=connections,
         log_enabled=False,
     )
 
 
-def _cannot_listen(settings: Settings, problem: BaseException | None) -> TerminationError:
-    message = f"port {settings.port} cannot be served ({problem}); is it taken?"
+def _cannot_listen(port: int, problem: BaseException | None) -> TerminationError:
+    message = f"port {port} cannot be served ({problem}); is it taken?"
     return TerminationError(TerminationReason.SETTINGS_INVALID, message)
 
 

@@ -38,7 +38,8 @@ class Collection:
 class Settings:
     """Everything `serve` may be told; sizes in bytes, times in seconds.
 
-    `threads`, `workers` and `max_in_flight` are None where machine and measured model decide.
+    `threads`, `workers` and `max_in_flight` are None where machine and measured model decide,
+    `metrics_port` where measurements have no port of their own.
     """
 
     model_dir: Path
@@ -48,6 +49,7 @@ class Settings:
     revision: str
     host: str = "0.0.0.0"  # noqa: S104 - a Pod has its own address
     port: int = contract.DEFAULT_PORT
+    metrics_port: int | None = None
     threads: int | None = None
     workers: int | None = None
     drain_seconds: float = contract.DEFAULT_DRAIN_SECONDS
@@ -73,13 +75,15 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     digest = environment.get(contract.MODEL_DIGEST_ENV, "")
     if not digest:
         raise _invalid(contract.MODEL_DIGEST_ENV, digest, "the digest of the model's manifest")
+    port = _whole(environment, contract.PORT_ENV, contract.DEFAULT_PORT, 1, 65535)
     return Settings(
         model_dir=Path(environment.get(contract.MODEL_DIR_ENV, contract.DEFAULT_MODEL_DIR)),
         model_digest=digest,
         model_name=_label(environment, contract.MODEL_NAME_ENV),
         model_version=_label(environment, contract.MODEL_VERSION_ENV),
         revision=_label(environment, contract.REVISION_ENV),
-        port=_whole(environment, contract.PORT_ENV, contract.DEFAULT_PORT, 1, 65535),
+        port=port,
+        metrics_port=_metrics_port(environment, port),
         threads=_whole(environment, contract.THREADS_ENV, 0, 1, 1024) or None,
         workers=_whole(environment, contract.WORKERS_ENV, 0, 1, 256) or None,
         drain_seconds=_seconds(
@@ -127,6 +131,14 @@ def _whole(environment: Mapping[str, str], name: str, default: int, low: int, hi
     if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
         raise _invalid(name, value, f"a whole number from {low} to {high}")
     return int(value)
+
+
+def _metrics_port(environment: Mapping[str, str], taken: int) -> int | None:
+    port = _whole(environment, contract.METRICS_PORT_ENV, 0, 1, 65535)
+    if port == taken:
+        expected = f"another port than {contract.PORT_ENV}"
+        raise _invalid(contract.METRICS_PORT_ENV, str(port), expected)
+    return port or None
 
 
 def _seconds(

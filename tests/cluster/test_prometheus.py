@@ -19,7 +19,7 @@ SCRAPE = """
 scrape_configs:
 - job_name: scorers
   scrape_interval: 1s
-  dns_sd_configs: [{names: [scorers], type: A, port: 8080, refresh_interval: 1s}]
+  dns_sd_configs: [{names: [scorers], type: A, port: 8081, refresh_interval: 1s}]
 """
 # The program is brought by the test: what images there are, nobody knows.
 WAIT = "until [ -e /data/go ]; do sleep 1; done; exec /data/prometheus "
@@ -72,7 +72,7 @@ def prometheus(image: str) -> tuple[Manifest, ...]:
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": {"name": "scorers"},
-            "spec": {"clusterIP": "None", "selector": scorers, "ports": [{"port": 8080}]},
+            "spec": {"clusterIP": "None", "selector": scorers, "ports": [{"port": 8081}]},
         },
     )
 

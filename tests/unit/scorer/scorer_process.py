@@ -87,7 +87,13 @@ class ScorerProcess:
         raise AssertionError(f"not ready: {self.errors()}")
 
     def request(
-        self, method: str, path: str, body: bytes | None = None, **headers: str | None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        port: int | None = None,
+        **headers: str | None,
     ) -> Answer:
         """Send one request on a connection of its own; `None` leaves a header out."""
         named: dict[str, str | None] = (
@@ -95,7 +101,7 @@ class ScorerProcess:
         )
         named |= headers
         sent = {name.replace("_", "-"): value for name, value in named.items() if value is not None}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=_PATIENCE)
         try:
             connection.request(method, path, body, sent)
             return self._read(connection)

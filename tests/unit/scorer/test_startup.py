@@ -133,6 +133,7 @@ def test_an_empty_folder_says_what_to_do(start: Start, tmp_path: Path) -> None:
         (contract.MODEL_DIGEST_ENV, ""),
         (contract.PORT_ENV, "http"),
         (contract.PORT_ENV, "70000"),
+        (contract.METRICS_PORT_ENV, "0"),
         (contract.THREADS_ENV, "0"),
         (contract.DRAIN_SECONDS_ENV, "nan"),
         (contract.DRAIN_SECONDS_ENV, "-1"),

@@ -44,7 +44,7 @@ def lets_in(
     return False
 
 
-@pytest.mark.parametrize(("component", "port"), [("router", 9902), ("scorer", 8080)])
+@pytest.mark.parametrize(("component", "port"), [("router", 9902), ("scorer", 8081)])
 def test_who_is_named_may_scrape_and_nobody_else(component: str, port: int) -> None:
     rules = peers(component, port)
     assert lets_in(rules, ALLOWED, {"app": "prometheus"})
@@ -54,3 +54,10 @@ def test_who_is_named_may_scrape_and_nobody_else(component: str, port: int) -> N
     assert not lets_in(rules, {}, ALLOWED)
     assert not lets_in(rules, {"comal.dev/scrape": "no"}, {})
     assert not lets_in(rules, {}, {}, elsewhere=False)
+
+
+def test_who_may_scrape_may_not_score() -> None:
+    rules = peers("scorer", 8080)
+    assert rules
+    assert not lets_in(rules, ALLOWED, {"app": "prometheus"})
+    assert not lets_in(rules, {}, ALLOWED, elsewhere=False)

@@ -25,7 +25,7 @@ from comal_operator.core.serving.labels import (
 )
 from comal_operator.core.serving.listeners import SCORING_PORT as ROUTER_PORT
 from comal_operator.core.serving.picture_egress import picture_egress
-from comal_operator.core.serving.pods import SCORING_PORT
+from comal_operator.core.serving.pods import METRICS_PORT, SCORING_PORT
 
 SCRAPE_LABEL = "comal.dev/scrape"
 _MAY_SCRAPE = {"matchLabels": {SCRAPE_LABEL: "allowed"}}
@@ -70,14 +70,17 @@ def _router_policy(mdep: Manifest, settings: Settings, telemetry: Telemetry | No
 
 
 def _scorer_policy(mdep: Manifest, beyond: list[dict[str, Any]]) -> Manifest:
-    """Routers, smoke tests and checks call, scrapers ask for /metrics at the same port; scoring
+    """Routers, smoke tests and checks call, scrapers reach a port where nothing is scored; scoring
     Pods read models, for which they need names.
     """
     routers = {"podSelector": {"matchLabels": component_selector(mdep, ROUTER)}}
     registry = {"podSelector": {"matchLabels": {"app.kubernetes.io/component": "registry"}}}
     smoke = {"podSelector": {"matchLabels": component_selector(mdep, SMOKE)}}
     checks = {"podSelector": {"matchLabels": component_selector(mdep, CHECK)}}
-    ingress = [{"from": [routers, smoke, checks, *_SCRAPERS], "ports": [_port(SCORING_PORT)]}]
+    ingress = [
+        {"from": [routers, smoke, checks], "ports": [_port(SCORING_PORT)]},
+        {"from": [*_SCRAPERS], "ports": [_port(METRICS_PORT)]},
+    ]
     egress = [DNS, {"to": [registry], "ports": [_port(READER_PORT)]}, *beyond]
     return _policy(mdep, SCORER, ingress, egress)
 

@@ -15,6 +15,7 @@ from comal_operator.core.serving.resolution import Resolved
 from comal_scorer import contract
 
 SCORING_PORT = contract.DEFAULT_PORT
+METRICS_PORT = contract.METRICS_PORT
 _MODELS = "models"
 # Longer than the scorer's own drain and the longest request that most endpoints allow.
 _GRACE_SECONDS = 60
@@ -114,6 +115,7 @@ def _scorer(
         contract.MODEL_NAME_ENV: model.model,
         contract.MODEL_VERSION_ENV: model.version,
         contract.REVISION_ENV: revision,
+        contract.METRICS_PORT_ENV: str(METRICS_PORT),
     }
     facts |= pod_environment(mdep, spec)
     env = [{"name": name, "value": value} for name, value in facts.items()]
@@ -122,7 +124,10 @@ def _scorer(
         "image": image,
         "args": list(contract.serve_arguments()),
         "env": [*env, *(one.to_env() for one in spec.predictor.env)],
-        "ports": [{"name": "http", "containerPort": SCORING_PORT}],
+        "ports": [
+            {"name": "http", "containerPort": SCORING_PORT},
+            {"name": "metrics", "containerPort": METRICS_PORT},
+        ],
         **probes(),
         "securityContext": container_security(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
