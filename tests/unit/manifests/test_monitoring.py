@@ -36,6 +36,13 @@ def test_every_alert_fires_for_what_it_is_about(tmp_path: Path) -> None:
     shutil.copy(TESTS, tmp_path)
     promtool("check", "rules", "rules.yaml", folder=tmp_path)
     promtool("test", "rules", TESTS.name, folder=tmp_path)
+    fired = {
+        one["alertname"]
+        for test in yaml.safe_load(TESTS.read_text())["tests"]
+        for one in test["alert_rule_test"]
+        if one["exp_alerts"]
+    }
+    assert fired == {rule["alert"] for group in rule_file()["groups"] for rule in group["rules"]}
 
 
 def test_every_query_of_the_dashboard_is_promql(tmp_path: Path) -> None:

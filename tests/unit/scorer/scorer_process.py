@@ -10,8 +10,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from comal_scorer import contract
@@ -38,6 +40,24 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def ask(
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Answer:
+    """Send one request to a port of this machine, on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+    try:
+        connection.request(method, path, body, dict(headers))
+        response = connection.getresponse()
+        told = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, told, response.read())
+    finally:
+        connection.close()
 
 
 class ScorerProcess:
@@ -87,13 +107,7 @@ class ScorerProcess:
         raise AssertionError(f"not ready: {self.errors()}")
 
     def request(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        *,
-        port: int | None = None,
-        **headers: str | None,
+        self, method: str, path: str, body: bytes | None = None, **headers: str | None
     ) -> Answer:
         """Send one request on a connection of its own; `None` leaves a header out."""
         named: dict[str, str | None] = (
@@ -101,18 +115,7 @@ class ScorerProcess:
         )
         named |= headers
         sent = {name.replace("_", "-"): value for name, value in named.items() if value is not None}
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=_PATIENCE)
-        try:
-            connection.request(method, path, body, sent)
-            return self._read(connection)
-        finally:
-            connection.close()
-
-    @staticmethod
-    def _read(connection: http.client.HTTPConnection) -> Answer:
-        response = connection.getresponse()
-        headers = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, headers, response.read())
+        return ask(self.port, method, path, body, sent)
 
     def get(self, path: str) -> Answer:
         return self.request("GET", path)
