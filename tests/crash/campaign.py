@@ -45,32 +45,45 @@ class Verdict:
     evidence: Path | None = None
 
 
-async def references(theatre: Theatre, scenarios: Sequence[Scenario]) -> dict[str, Outcome]:
-    """Play every scenario with nobody killed, until two ended alike.
+async def references(
+    theatre: Theatre, scenarios: Sequence[Scenario], twice: Collection[str]
+) -> dict[str, Outcome]:
+    """Play every scenario with nobody killed; those that `twice` names until two ended alike.
 
-    Raises AssertionError if no two do: nothing can be compared with that.
+    For the others the first kill that ends alike is the second play: see `doubted`.
+
+    Raises AssertionError if a scenario does not end, or not alike: nothing can be compared with it.
     """
     found: dict[str, Outcome] = {}
     played: dict[str, list[Outcome]] = {one.name: [] for one in scenarios}
+    faults: dict[str, str] = {}
 
     def compare(outcome: Outcome) -> None:
-        others = played[outcome.scenario]
-        if not outcome.fault and any(not _divergence(one, outcome) for one in others):
-            found[outcome.scenario] = outcome
-        others += [] if outcome.fault else [outcome]
         if outcome.fault:
             faults[outcome.scenario] = outcome.fault
+            return
+        others = played[outcome.scenario]
+        once = outcome.scenario not in twice
+        if once or any(not divergence(one, outcome) for one in others):
+            found[outcome.scenario] = outcome
+        others.append(outcome)
 
-    faults: dict[str, str] = {}
-    for _ in range(_TRIES):
+    for number in range(_TRIES):
         left = [one for one in scenarios if one.name not in found]
-        times = 1 if found else 2
-        await _side_by_side([(one, None) for one in left] * times, theatre, compare)
+        again = [one for one in left if number == 0 and one.name in twice]
+        await _side_by_side([(one, None) for one in (*left, *again)], theatre, compare)
     for one in scenarios:
         if one.name not in found:
-            told = faults.get(one.name) or _divergence(*played[one.name][:2])
+            told = faults.get(one.name) or divergence(*played[one.name][:2])
             raise AssertionError(f"{one.name}, nobody killed, does not end alike: {told}")
     return found
+
+
+def doubted(scenarios: Sequence[Scenario], verdicts: Sequence[Verdict]) -> list[Scenario]:
+    """Return the scenarios of which no kill ended as the one play did that nobody killed."""
+    right = {one.scenario for one in verdicts if not one.wrong}
+    wrong = {one.scenario for one in verdicts if one.wrong}
+    return [one for one in scenarios if one.name in wrong - right]
 
 
 def choose(
@@ -144,7 +157,7 @@ async def show(
 
 def _judge(outcome: Outcome, truth: Outcome, evidence: Evidence | None) -> Verdict:
     assert outcome.kill is not None
-    wrong = outcome.fault or _divergence(outcome, truth)
+    wrong = outcome.fault or divergence(outcome, truth)
     return Verdict(
         outcome.scenario,
         outcome.kill,
@@ -156,7 +169,8 @@ def _judge(outcome: Outcome, truth: Outcome, evidence: Evidence | None) -> Verdi
     )
 
 
-def _divergence(outcome: Outcome, truth: Outcome) -> str:
+def divergence(outcome: Outcome, truth: Outcome) -> str:
+    """Return how the one ended otherwise than the other; empty if it did not."""
     if outcome.stale_writes:
         return f"{outcome.stale_writes} writes after the Lease was lost"
     if outcome.jobs != truth.jobs:

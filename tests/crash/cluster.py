@@ -41,10 +41,13 @@ class Cluster:
             headers={"Authorization": "Bearer admin"},
             connector=aiohttp.TCPConnector(ssl=context, limit=64),
         )
+        self.operators = aiohttp.TCPConnector(ssl=context, limit=0)
+        """What all operators are connected by: a handshake costs more than a call."""
 
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
+        await self.operators.close()
 
     async def create(self, body: Body) -> Body | None:
         """Create, and return what was stored; None if the name is taken."""
@@ -156,6 +159,11 @@ class Mirror:
         self._objects: dict[str, dict[tuple[str, str], Body]] = {}
         self._listeners: dict[str, list[Listener]] = {}
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def operators(self) -> aiohttp.TCPConnector:
+        """What all operators are connected by."""
+        return self._cluster.operators
 
     async def start(self) -> None:
         """List everything, and follow it from there."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
@@ -186,7 +187,7 @@ class Life:
         self.trap = Trap(kill, note)
         self._mirror = mirror
         self._namespace = namespace
-        self._client = ApiClient(_configuration(server))
+        self._client = ApiClient(_configuration(server, mirror.operators))
         around = Surroundings(
             hooks=self.trap,
             clock=clock,
@@ -266,8 +267,10 @@ class Life:
             self._engine.hear(event)
 
 
-def _configuration(server: ApiServer) -> Configuration:
+def _configuration(server: ApiServer, connector: aiohttp.TCPConnector) -> Configuration:
     configuration = Configuration(host=server.url)
     configuration.ssl_ca_cert = str(server.authority)
     configuration.api_key["BearerToken"] = "Bearer operator"
+    # Whether the environment names a proxy would be asked anew, in a thread, for every call.
+    configuration.client_session_kwargs = {"connector": connector, "trust_env": False}
     return configuration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import socket
 import subprocess
@@ -28,11 +29,15 @@ def installed() -> Path:
     """Return azurite's program for blobs, installed by npm into the cache at the first call."""
     folder = places().cache / "azurite" / VERSION
     program = folder / "node_modules" / ".bin" / "azurite-blob"
-    if not program.exists():
-        install_commands({"node": "nodejs", "npm": "npm"})
-        say("installing azurite (once)")
-        folder.mkdir(parents=True, exist_ok=True)
-        run(["npm", "install", "--no-audit", "--no-fund", "--prefix", folder, f"azurite@{VERSION}"])
+    folder.mkdir(parents=True, exist_ok=True)
+    # Test processes that start side by side: one installs, the others wait for it.
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not program.exists():
+            install_commands({"node": "nodejs", "npm": "npm"})
+            say("installing azurite (once)")
+            what = f"azurite@{VERSION}"
+            run(["npm", "install", "--no-audit", "--no-fund", "--prefix", folder, what])
     return program
 
 
