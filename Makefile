@@ -125,6 +125,11 @@ rel-tensorflow: dev install ## what only the second scorer image serves, on the 
 	@$(PYTHON) hack/install up
 	@PYTHONPATH=hack:tests $(VENV)/python -m second_image
 
+.PHONY: rel-torchrun
+rel-torchrun: dev ## real torch workers that meet by the variables of a step (needs root; fetches 150 MB)
+	@python=$$($(PYTHON) hack/dev torch) && COMAL_TORCH_PYTHON=$$python \
+		$(VENV)/pytest -q tests/unit/training/test_torchrun.py
+
 .PHONY: bench-rollout
 bench-rollout: ## split, cost of the router and time to zero, beside what others publish (6 min)
 	@PYTHONPATH=hack:tests $(VENV)/python -m bench.rollout

@@ -1,4 +1,7 @@
-"""`python3 hack/dev`: the virtual environment and the programs that tests start."""
+"""`python3 hack/dev`: the virtual environment and the programs that tests start.
+
+`python3 hack/dev torch` makes a Python with torch, and prints its path.
+"""
 
 import sys
 from pathlib import Path
@@ -8,9 +11,13 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from cluster.commands import ClusterError  # noqa: E402  (the line above makes it importable)
 from dev.environment import prepare  # noqa: E402  (as above)
+from dev.torch import torch_python  # noqa: E402  (as above)
 
 if __name__ == "__main__":
     try:
-        prepare()
+        if sys.argv[1:] == ["torch"]:
+            print(torch_python())
+        else:
+            prepare()
     except ClusterError as error:
         sys.exit(f"dev: {error}")
