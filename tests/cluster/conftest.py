@@ -18,6 +18,8 @@ RESTRICTED = {
     "pod-security.kubernetes.io/enforce": "restricted",
     "pod-security.kubernetes.io/enforce-version": "latest",
 }
+# Of each failure that a second run forgave.
+_SHOWN = 4000
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +51,10 @@ def kubectl(cluster: Kubectl, request: pytest.FixtureRequest) -> Iterator[Kubect
     yield cluster.within(name)
     if "COMAL_KEEP" not in os.environ:
         cluster.run("delete", "namespace", name, "--wait=false")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why a test had to be run again: else that is forgotten once it passes."""
+    for report in terminalreporter.stats.get("rerun", ()):
+        terminalreporter.section(f"RERUN {report.nodeid}")
+        terminalreporter.write_line(report.longreprtext[-_SHOWN:])
