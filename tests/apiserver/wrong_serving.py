@@ -447,8 +447,23 @@ WRONG_SERVING = [
     ),
     pytest.param(
         endpoint(telemetry={}),
-        ("spec.telemetry.otlp", "Required"),
+        ("spec.telemetry", "exactly one of otlp and azureMonitor", "give one"),
         id="traces to nowhere",
+    ),
+    pytest.param(
+        endpoint(
+            telemetry={
+                "otlp": {"endpoint": "http://c:4318"},
+                "azureMonitor": {"connectionString": {"name": "insights", "key": "string"}},
+            }
+        ),
+        ("spec.telemetry", "exactly one of otlp and azureMonitor", "let the collector export"),
+        id="traces to two places",
+    ),
+    pytest.param(
+        endpoint(telemetry={"azureMonitor": {"connectionString": "InstrumentationKey=1"}}),
+        ("spec.telemetry.azureMonitor.connectionString", "object"),
+        id="a connection string in a spec",
     ),
     *(
         pytest.param(

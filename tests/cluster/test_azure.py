@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from callers import Callers, bearer
 from cluster.node.network import ADDRESSES
 from cluster_words import API, a_deployment, a_run, a_step, condition, key_of, wait_condition
 from demo.kubectl import Kubectl, Manifest
-from fake_azure import entra
+from fake_azure import entra, insights
 from fake_azure.bed import CLIENT_ID, CLIENT_SECRET, SUBSCRIPTION, Bed
 from fake_azure.journal import Fault
 from fake_azure.storage import KEY
@@ -29,6 +30,8 @@ from somebody_elses import register
 from table_model import GOOD
 
 PULL_PASSWORD = "planted-password-of-a-registry"
+INSIGHTS_KEY = "66666666-6666-4666-8666-666666666666"
+TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -100,13 +103,25 @@ def a_principal(client_secret: str) -> Manifest:
     return a_secret("principal", AZURE_CREDENTIALS=json.dumps(said))
 
 
+def a_connection_string(text: str = "") -> Manifest:
+    good = f"InstrumentationKey={INSIGHTS_KEY};IngestionEndpoint=https://{insights.HOST}/"
+    return a_secret("insights", connectionString=text or good)
+
+
 def an_import(tls: str) -> Manifest:
     token = {"name": "TOKEN", "secretKeyRef": {"name": "planted", "key": "scorer"}}
+    monitor = {
+        "connectionString": {"name": "insights", "key": "connectionString"},
+        "proxy": {"url": PROXY},
+        "caBundle": {"configMap": BUNDLE, "key": "root.pem"},
+    }
     return a_deployment(
         "theirs",
         model={"name": "sugar", "uri": "azureml:Sugar_Net@latest"},
         predictor={"env": [token]},
         access={"tls": {"secretName": tls}},
+        # Traced is who asks for it, so that every span that comes is of the one call.
+        telemetry={"azureMonitor": monitor, "sample": "0"},
     )
 
 
@@ -118,6 +133,7 @@ def test_a_version_is_recorded_through_a_companys_proxy(
     planted = {"token": "planted-token-of-a-step", "scorer": "planted-token-of-a-scorer"}
     kubectl.apply(a_secret("planted", url=hook, **planted), a_pull_secret(), an_account())
     kubectl.apply(a_principal("planted-wrong-client-secret"))
+    kubectl.apply(a_connection_string("planted-wrong-connection-string"))
     host = f"theirs.{kubectl.namespace}.svc"
     made = certificate(tmp_path, host)
     kubectl.apply({**a_secret("cert", **made), "type": "kubernetes.io/tls"})
@@ -141,6 +157,9 @@ def test_a_version_is_recorded_through_a_companys_proxy(
             kubectl, "mreg", "other", ("AzureAuthorized", "False"), reason="AzureAuthFailed"
         )
 
+        wrong = ("SpansSent", "False")
+        wait_condition(kubectl, "mdep", "theirs", wrong, reason="ConnectionStringInvalid")
+        kubectl.apply(a_connection_string())
         kubectl.apply(a_principal(CLIENT_SECRET))
         client.subjects = {subject}
         not_yet = Fault(path="/models/diabetes/versions/1$", method="PUT", status=403, times=1000)
@@ -164,6 +183,7 @@ def test_a_version_is_recorded_through_a_companys_proxy(
         version = wait_condition(kubectl, "mver", "diabetes-v1", ("Mirrored", "True"), seconds=300)
         proves_the_record(kubectl, bed, version)
         proves_the_import(kubectl, images["scorer"], made["tls.crt"])
+        proves_the_trace(kubectl, bed)
         assert bed.journal.refused == []
         secrets = {
             **planted_by(kubectl, bed, accounts),
@@ -193,6 +213,8 @@ def planted_by(kubectl: Kubectl, bed: Bed, accounts: Accounts) -> dict[str, str]
     }
     return {
         "a wrong client secret": "planted-wrong-client-secret",
+        "a wrong connection string": "planted-wrong-connection-string",
+        "the instrumentation key": INSIGHTS_KEY,
         "the client secret": CLIENT_SECRET,
         "the JSON of a principal": read_secret(kubectl, "principal")["AZURE_CREDENTIALS"],
         "a webhook's path": "planted-path-of-a-webhook",
@@ -236,10 +258,37 @@ def proves_the_record(kubectl: Kubectl, bed: Bed, version: Manifest) -> None:
 def proves_the_import(kubectl: Kubectl, image: str, trusted: str) -> None:
     """Assert that what somebody else registered was brought once, and answers those with a key."""
     endpoint = wait_condition(kubectl, "mdep", "theirs", ("Ready", "True"), seconds=240)
+    # The Secret that was corrected is noticed as the kubelet looks at it anew.
+    wait_condition(kubectl, "mdep", "theirs", ("SpansSent", "True"), reason="Sending")
     version = kubectl.find("mver", "sugar-v1") or {}
     assert version["spec"]["lineage"]["imported"]["uri"] == "azureml:Sugar_Net:7"
     callers = Callers(kubectl, image, endpoint["status"]["url"], GOOD)
-    known = bearer(key_of(kubectl, endpoint))
+    known = {**bearer(key_of(kubectl, endpoint)), "traceparent": f"00-{TRACE}-{CALLER}-01"}
     stranger, answered = callers.call(bearer("x" * 43), known, trusted=trusted)
     assert (stranger.status, answered.status, answered.version) == (401, 200, "1")
     assert json.loads(answered.body)["result"] == [0.0], answered.body
+
+
+def proves_the_trace(kubectl: Kubectl, bed: Bed) -> None:
+    """Assert that the one call is one operation, from its caller through router and scorer."""
+    until = time.monotonic() + 120
+    while len(bed.envelopes) < 3:
+        assert time.monotonic() < until, bed.envelopes
+        time.sleep(0.5)
+    rows = {(one["tags"]["ai.cloud.role"], one["data"]["baseType"]): one for one in bed.envelopes}
+    space = kubectl.namespace
+    whole = rows[f"{space}.theirs-router", "RequestData"]
+    tried = rows[f"{space}.theirs-router", "RemoteDependencyData"]
+    scored = rows[f"{space}.theirs-scorer", "RequestData"]
+    assert {one["iKey"] for one in bed.envelopes} == {INSIGHTS_KEY}
+    assert {one["tags"]["ai.operation.id"] for one in bed.envelopes} == {TRACE}
+    parents = [one["tags"]["ai.operation.parentId"] for one in (whole, tried, scored)]
+    assert parents == [CALLER, whole["data"]["baseData"]["id"], tried["data"]["baseData"]["id"]]
+    # By the operation's id the portal finds the line of the log, and the other way round.
+    [line] = [
+        one
+        for pod in kubectl.items("pods", "-l", "app.kubernetes.io/component=scorer")
+        for one in kubectl.run("logs", pod["metadata"]["name"], "-c", "scorer").splitlines()
+        if f"00-{TRACE}-" in one
+    ]
+    assert json.loads(line)["traceparent"].split("-")[2] == tried["data"]["baseData"]["id"]

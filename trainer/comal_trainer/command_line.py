@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from comal_trainer import built_in_commands, check_data_command, gateway_command
+from comal_trainer import built_in_commands, check_data_command, gateway_command, relay_command
 from comal_trainer.flags import Command, Commands, Flags, Parser
 from comal_trainer.pipelines import DECLARATIONS
 from comal_trainer.settings import settings_from
@@ -27,6 +27,7 @@ def parser() -> Parser:
     built_in_commands.declare(commands)
     check_data_command.declare(commands)
     gateway_command.declare(commands)
+    relay_command.declare(commands)
     for declare in DECLARATIONS:
         declare(commands)
     return root

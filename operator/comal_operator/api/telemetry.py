@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from comal_operator.api.meta import PORT_PATTERN, ApiType, remedy
+from comal_operator.api.azure_ml import CaBundle, Proxy
+from comal_operator.api.meta import PORT_PATTERN, ApiType, remedy, rule, rules
+from comal_operator.api.training_step import KeyRef
 
 
 class Otlp(ApiType):
@@ -27,14 +29,39 @@ class Otlp(ApiType):
     """Its address, such as http://otel-collector.monitoring:4318; /v1/traces is added to it."""
 
 
+class AzureMonitor(ApiType):
+    """An Application Insights resource. A Pod of the endpoint's own passes spans on to it."""
+
+    connection_string: KeyRef
+    """A Secret's key with the resource's connection string. That one Pod alone is given it; what is
+    written into the Secret later holds within minutes.
+    """
+    proxy: Proxy | None = None
+    """By which Azure is called; directly when left out."""
+    ca_bundle: CaBundle | None = None
+    """A company's own authorities, where its proxy opens what it lets through."""
+
+
 class Telemetry(ApiType):
     """Where the spans of routers and scoring Pods go. No request waits for them or fails by them.
 
     Routers follow a change at once; scoring Pods are told by a new revision.
     """
 
-    otlp: Otlp
-    """Where spans are sent."""
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.otlp) != has(self.azureMonitor)",
+                "telemetry must be exactly one of otlp and azureMonitor: give one; for both, give"
+                " otlp and let the collector export to Azure Monitor",
+            )
+        )
+    )
+
+    otlp: Otlp | None = None
+    """Where spans are sent, by a collector that is there already."""
+    azure_monitor: AzureMonitor | None = None
+    """Where spans are sent, without a collector."""
     sample: Annotated[
         str,
         Field(

@@ -171,6 +171,17 @@ ENDPOINTS = (
         "secrets/hook",
     ),
     _reading(
+        "somebody else's Secret as a connection string, beside a proxy of one's own",
+        create(
+            "modeldeployments",
+            a_deployment(
+                telemetry={"azureMonitor": {"connectionString": {"name": "hook", "key": "url"}}}
+            ),
+        ),
+        "get secrets:hook",
+        "secrets/hook",
+    ),
+    _reading(
         "a ConfigMap that would run as the scoring script",
         create(
             "modeldeployments",

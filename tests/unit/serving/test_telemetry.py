@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from comal_operator.core.plan import Seen
@@ -92,3 +93,124 @@ def test_a_variable_of_ones_own_from_a_secret_opens_nothing() -> None:
     }
     world = served(predictor={"env": [variable]})
     assert ports(world, "scorer") == ports(served(), "scorer")
+
+
+INSIGHTS = {"connectionString": {"name": "application-insights", "key": "connectionString"}}
+MONITORED = {"azureMonitor": INSIGHTS, "sample": "0.5"}
+WITH_AZURE = replace(SETTINGS, azure_image="registry.example/azure@sha256:" + "a" * 64)
+
+
+def monitored(**fields: Any) -> ServingWorld:
+    world = ServingWorld(settings=WITH_AZURE)
+    world.add(an_endpoint(**{"telemetry": MONITORED, **fields}), a_version(1))
+    world.settle()
+    return world
+
+
+def relay_of(world: ServingWorld) -> Any:
+    found = [
+        one
+        for (kind, _), one in world.objects.items()
+        if kind == "Deployment"
+        and one["metadata"]["labels"]["app.kubernetes.io/component"] == "spans"
+    ]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def test_one_pod_alone_is_given_the_connection_string() -> None:
+    world = monitored()
+    relay = relay_of(world)
+    name = relay["metadata"]["name"]
+    pod = relay["spec"]["template"]["spec"]
+    [secret] = [one["secret"] for one in pod["volumes"] if "secret" in one]
+    assert secret["secretName"] == "application-insights"
+    assert secret["items"] == [{"key": "connectionString", "path": "connection-string"}]
+    assert secret["optional"] is True
+    assert "env" not in pod["containers"][0] or "Secret" not in str(pod["containers"][0]["env"])
+    others = [
+        one for (kind, key), one in world.objects.items() if (kind, key) != ("Deployment", name)
+    ]
+    asked = [one for one in others if one["kind"] != "ModelDeployment"]
+    assert "application-insights" not in json.dumps(asked)
+    provider = manager_of(world)["tracing"]["provider"]["typed_config"]
+    address = f"http://{name}.team.svc:4318"
+    assert provider["http_service"]["http_uri"]["uri"] == f"{address}/v1/traces"
+    [scorer] = [
+        one["spec"]["template"]["spec"]["containers"][0]
+        for one in others
+        if one["kind"] == "Deployment"
+        and one["metadata"]["labels"]["app.kubernetes.io/component"] == "scorer"
+    ]
+    told = {one["name"]: one.get("value") for one in scorer["env"]}
+    assert told["OTEL_EXPORTER_OTLP_ENDPOINT"] == address
+    assert told["OTEL_TRACES_SAMPLER_ARG"] == "0.5"
+    assert world.objects["Service", name]["spec"]["ports"][0]["port"] == 4318
+
+
+def test_only_routers_and_scorers_reach_it_and_it_reaches_azure() -> None:
+    proxy = {"url": "http://proxy:3128", "noProxy": [".example.org"]}
+    bundle = {"configMap": "company", "key": "root.pem"}
+    direct, led = (
+        monitored(telemetry={"azureMonitor": {**INSIGHTS, **more}})
+        for more in ({}, {"proxy": proxy, "caBundle": bundle})
+    )
+    policies = [one.objects["NetworkPolicy", "diabetes-spans"]["spec"] for one in (direct, led)]
+    [rule] = policies[0]["ingress"]
+    senders = [one["podSelector"]["matchLabels"] for one in rule["from"]]
+    assert {one["app.kubernetes.io/component"] for one in senders} == {"router", "scorer"}
+    assert {one["comal.dev/model-deployment"] for one in senders} == {"diabetes"}
+    assert not any("namespaceSelector" in str(one) for one in policies[0]["egress"])
+    assert any("namespaceSelector" in str(one) for one in policies[1]["egress"])
+    pod = relay_of(led)["spec"]["template"]["spec"]
+    env = {one["name"]: one["value"] for one in pod["containers"][0]["env"]}
+    assert env["HTTPS_PROXY"] == "http://proxy:3128"
+    assert ".example.org" in env["NO_PROXY"]
+    assert [one["configMap"]["name"] for one in pod["volumes"] if "configMap" in one] == ["company"]
+
+
+def test_what_the_pod_tells_is_a_condition_and_the_endpoint_is_well_without() -> None:
+    world = monitored()
+    told = world.condition("SpansSent")
+    assert (told["status"], told["reason"]) == ("True", "Sending")
+    assert "Secret application-insights" in told["message"]
+
+    [pod] = world.pods(component="spans")
+    words = '{"reason": "ConnectionStringInvalid", "message": "telemetry.azureMonitor…: take it"}'
+    ended = {"terminated": {"exitCode": 1, "reason": "Error", "message": words}}
+    container = {"name": "relay", "ready": False, "state": {"running": {}}, "lastState": ended}
+    pod["status"]["containerStatuses"] = [container]
+    world.look()
+    told = world.condition("SpansSent")
+    assert (told["status"], told["reason"]) == ("False", "ConnectionStringInvalid")
+    assert told["message"].endswith("take it")
+    assert world.condition("Ready")["status"] == "True"
+
+    container["ready"] = True
+    world.look()
+    assert world.condition("SpansSent")["status"] == "True"
+    assert not world.look().actions
+
+
+def test_without_the_image_that_calls_azure_the_endpoint_serves_and_says_so() -> None:
+    world = served(telemetry=MONITORED)
+    assert relay_of(world) is None
+    told = world.condition("SpansSent")
+    assert (told["status"], told["reason"]) == ("False", "AzureImageMissing")
+    assert world.condition("Ready")["status"] == "True"
+
+
+def test_another_secret_is_no_new_revision_and_the_end_of_the_field_is_its_end() -> None:
+    world = monitored()
+    stable = world.status["stable"]["revision"]
+    other = {"connectionString": {"name": "other", "key": "here"}}
+    world.edit(telemetry={**MONITORED, "azureMonitor": other})
+    world.settle()
+    assert world.status["stable"]["revision"] == stable
+    assert "other" in json.dumps(relay_of(world))
+
+    world.edit(telemetry=TRACED)
+    world.look()
+    assert relay_of(world) is None
+    assert not [key for key in world.objects if key[0] == "Service" and "spans" in key[1]]
+    assert world.condition("SpansSent")["status"] == "absent"

@@ -11,6 +11,7 @@ ENDPOINT = "endpoint"
 SMOKE = "smoke"
 CHECK = "check"
 IMAGES = "images"
+SPANS = "spans"
 
 
 def serving_labels(mdep: Manifest, component: str) -> dict[str, str]:

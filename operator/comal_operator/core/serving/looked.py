@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from comal_operator.api.model_deployment import ModelDeployment, ModelDeploymentSpec
 from comal_operator.core.children import is_ours
@@ -37,6 +38,7 @@ from comal_operator.core.serving.router import TRAFFIC_ANNOTATION, router_name
 from comal_operator.core.serving.schedule import Schedule
 from comal_operator.core.serving.sight import Sight, Target
 from comal_operator.core.serving.smoke import smoke_result
+from comal_operator.core.serving.spans_sent import spans_sent
 from comal_operator.core.serving.wishes import Wish, wishes_of
 from comal_operator.core.serving.written_memory import recovered, remembered
 
@@ -68,6 +70,8 @@ class Looked:
     """Whether callers have the one name that leads to the routers."""
     told: list[Mapping[str, str] | None] | None
     """What each router that callers reach runs (None: silent); None if not all were asked yet."""
+    spans: list[dict[str, Any]]
+    """The condition that tells whether they reach Azure Monitor; none where they shall not."""
     sight: Sight
     before: Memory
     """What the last look wrote down."""
@@ -161,6 +165,7 @@ def look(mdep: Manifest, seen: Seen, now: datetime, settings: Settings) -> Looke
         routers=routers,
         has_service=_has_service(mdep, seen),
         told=told,
+        spans=spans_sent(mdep, parsed.spec.telemetry, seen, settings),
         sight=sight,
         before=before,
         memory=memory,

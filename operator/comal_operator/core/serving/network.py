@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from comal_operator.api.telemetry import Telemetry
 from comal_operator.core.children import child_metadata
 from comal_operator.core.image_tags import egress
 from comal_operator.core.names import child_name
@@ -37,18 +36,19 @@ def network_policies(
     mdep: Manifest,
     settings: Settings,
     templates: Sequence[Manifest] = (),
-    telemetry: Telemetry | None = None,
+    spans_to: str | None = None,
 ) -> tuple[Manifest, ...]:
     """Return the policies of routers, of scoring Pods and of smoke tests.
 
     `templates` are those of the Pods that may run: they reach what their pictures and spans need.
+    `spans_to` is where routers send theirs.
     """
-    routers = _router_policy(mdep, settings, telemetry)
+    routers = _router_policy(mdep, settings, spans_to)
     beyond = [*picture_egress(templates), *collector_egress(told_collectors(templates))]
     return routers, _scorer_policy(mdep, beyond), _smoke_policy(mdep)
 
 
-def _router_policy(mdep: Manifest, settings: Settings, telemetry: Telemetry | None) -> Manifest:
+def _router_policy(mdep: Manifest, settings: Settings, spans_to: str | None) -> Manifest:
     """Callers call, operator and scrapers read statistics; routers talk to this endpoint's Pods
     and to its collector of spans.
     """
@@ -64,8 +64,8 @@ def _router_policy(mdep: Manifest, settings: Settings, telemetry: Telemetry | No
         {"from": [operator, *_SCRAPERS], "ports": [_port(STATS_PORT)]},
     ]
     egress = [{"to": [scorers], "ports": [_port(SCORING_PORT)]}]
-    if telemetry is not None:
-        egress += [DNS, *collector_egress([telemetry.otlp.endpoint])]
+    if spans_to is not None:
+        egress += [DNS, *collector_egress([spans_to])]
     return _policy(mdep, ROUTER, ingress, egress)
 
 

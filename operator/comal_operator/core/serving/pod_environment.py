@@ -13,10 +13,10 @@ from comal_operator.api.meta import ApiType
 from comal_operator.api.model_deployment import ModelDeploymentSpec
 from comal_operator.api.predictor import Predictor
 from comal_operator.api.predictor_input import Pictures, Script
-from comal_operator.api.telemetry import Telemetry
 from comal_operator.core.durations import parse_duration
 from comal_operator.core.plan import Manifest
 from comal_operator.core.serving.pod_limits import pod_limits
+from comal_operator.core.serving.spans import Destination, destination_of
 from comal_scorer import contract
 
 _SCRIPT_FILE: Final = "score.py"
@@ -37,8 +37,9 @@ def pod_environment(mdep: Manifest, spec: ModelDeploymentSpec) -> dict[str, str]
         found |= _script(predictor.script)
     if spec.data_collection is not None:
         found |= _collection(mdep, spec.data_collection)
-    if spec.telemetry is not None:
-        found |= _traces(mdep, spec.telemetry)
+    destination = destination_of(mdep, spec.telemetry)
+    if destination is not None:
+        found |= _traces(mdep, destination)
     own = {one.name for one in predictor.env}
     return {name: value for name, value in found.items() if name not in own}
 
@@ -73,7 +74,11 @@ def beyond_predictor(spec: ModelDeploymentSpec) -> list[dict[str, Any]]:
         )
     if spec.telemetry is not None:
         told["telemetry"] = spec.telemetry.model_dump(
-            mode="json", by_alias=True, exclude_defaults=True
+            mode="json",
+            by_alias=True,
+            exclude_defaults=True,
+            # Of these the Pod that passes spans on is told, and no other.
+            exclude={"azure_monitor": {"connection_string", "proxy", "ca_bundle"}},
         )
     return [told] if told else []
 
@@ -118,13 +123,13 @@ def _collection(mdep: Manifest, collection: DataCollection) -> dict[str, str]:
     return found
 
 
-def _traces(mdep: Manifest, telemetry: Telemetry) -> dict[str, str]:
+def _traces(mdep: Manifest, destination: Destination) -> dict[str, str]:
     """Return OpenTelemetry's variables; of these a variable of predictor.env may be another."""
     meta = mdep["metadata"]
     return {
-        contract.TRACES_ENDPOINT_ENV: telemetry.otlp.endpoint,
+        contract.TRACES_ENDPOINT_ENV: destination.endpoint,
         contract.TRACES_SAMPLER_ENV: contract.RATIO_OF_PARENT,
-        contract.TRACES_SHARE_ENV: telemetry.sample,
+        contract.TRACES_SHARE_ENV: destination.sample,
         contract.TRACES_SERVICE_ENV: f"{meta['name']}-scorer",
         contract.TRACES_RESOURCE_ENV: f"service.namespace={meta['namespace']}",
     }

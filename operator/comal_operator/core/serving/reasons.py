@@ -105,6 +105,13 @@ class ScalingReason(StrEnum):
     WATCHING = "Watching"
 
 
+class SpansReason(StrEnum):
+    """Why SpansSent is what it is; what the Pod that passes them on tells when it is False."""
+
+    SENDING = "Sending"
+    STARTING = "Starting"
+
+
 class UpdateReason(StrEnum):
     """Why UpdateAvailable is what it is."""
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from decimal import Decimal
 
 from comal_operator.api.model_deployment import ModelDeploymentSpec
-from comal_operator.api.telemetry import Telemetry
 from comal_operator.core.children import quantity
 from comal_operator.core.durations import parse_duration
 from comal_operator.core.serving.endpoints import Address, Backend, Routing
@@ -15,6 +14,7 @@ from comal_operator.core.serving.handling import Handling, Mirror, Role, Rule
 from comal_operator.core.serving.looked import Looked
 from comal_operator.core.serving.memory import Memory
 from comal_operator.core.serving.observed import RevisionSeen
+from comal_operator.core.serving.spans import destination_of
 from comal_operator.core.serving.tracing import Traces
 
 
@@ -41,7 +41,7 @@ def routing_of(looked: Looked, last_resort: Address | None) -> Routing:
             variants=tuple(one.name for one in looked.memory.variants),
             suspended=looked.memory.suspended,
         ),
-        traces=_traces(looked.mdep["metadata"]["namespace"], looked.spec.telemetry),
+        traces=_traces(looked),
     )
 
 
@@ -64,11 +64,13 @@ def handling_of(spec: ModelDeploymentSpec) -> Handling:
     )
 
 
-def _traces(namespace: str, telemetry: Telemetry | None) -> Traces | None:
-    if telemetry is None:
-        return None
-    host, _, port = telemetry.otlp.endpoint.removeprefix("http://").rpartition(":")
-    return Traces(host, int(port), telemetry.sample, namespace)
+def _traces(looked: Looked) -> Traces | None:
+    to = destination_of(looked.mdep, looked.spec.telemetry)
+    return (
+        None
+        if to is None
+        else Traces(to.host, to.port, to.sample, looked.mdep["metadata"]["namespace"])
+    )
 
 
 def _mirror(looked: Looked) -> Mirror | None:

@@ -25,6 +25,7 @@ from comal_operator.core.serving.reasons import (
 )
 from comal_operator.core.serving.resolution import Unresolved
 from comal_operator.core.serving.router_secrets import keys_secret_name
+from comal_operator.core.serving.spans_sent import SPANS_SENT
 from comal_operator.core.serving.verdict import Course, Verdict, answering
 from comal_operator.core.serving.wishes import resolved_variants
 from comal_operator.core.serving.written_memory import written_down
@@ -39,6 +40,7 @@ _OURS = (
     "AnalysisHealthy",
     "ScalingActive",
     "UpdateAvailable",
+    SPANS_SENT,
 )
 _ROLES = ("stable", "candidate", "previous")
 
@@ -124,7 +126,7 @@ def _conditions(looked: Looked, verdict: Verdict) -> list[dict[str, Any]]:
         found.append(condition("Stalled", True, verdict.reason, verdict.message))
     found += [_available(looked), _model_resolved(looked), _route_ready(looked)]
     later = (*analysis_healthy(looked), *scaling_active(looked), *update_available(looked))
-    return [*found, *later]
+    return [*found, *later, *looked.spans]
 
 
 def _available(looked: Looked) -> dict[str, Any]:

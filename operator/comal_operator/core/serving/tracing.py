@@ -117,6 +117,8 @@ def span_settings(endpoint: str, traces: Traces) -> dict[str, Any]:
         "comal.revision": "%UPSTREAM_METADATA(comal:revision)%",
         "comal.model_version": "%UPSTREAM_METADATA(comal:modelVersion)%",
         "http.route": "%PATH(NQ)%",
+        # Of a try Envoy itself says the status alone, and no backend takes that for HTTP.
+        "http.request.method": "%REQ(:METHOD)%",
     }
     return {
         "tracing": {

@@ -32,6 +32,7 @@ from comal_operator.core.serving.objects import (
     revision_service,
     service_account,
 )
+from comal_operator.core.serving.pods import service_account_name
 from comal_operator.core.serving.resolution import Unresolved
 from comal_operator.core.serving.revision import controller_revision
 from comal_operator.core.serving.revision_children import (
@@ -57,6 +58,8 @@ from comal_operator.core.serving.router_secrets import (
 )
 from comal_operator.core.serving.routing import routing_of
 from comal_operator.core.serving.smoke import smoke_actions
+from comal_operator.core.serving.spans import destination_of, relay_children
+from comal_operator.core.serving.spans_sent import superfluous_relay
 from comal_operator.core.serving.ways_in import superfluous_ways_in
 
 # A kubelet that was told and has not moved is told again.
@@ -84,6 +87,7 @@ class Upkeep:
             self._missing(self._ways_in),
             superfluous_ways_in(self.looked.mdep, self._ways_in, self.seen),
             self._routers(),
+            superfluous_relay(self.looked.mdep, self.looked.spec.telemetry, self.seen),
             self._touches(now),
             self._trials(),
         )
@@ -124,14 +128,26 @@ class Upkeep:
         mdep = self.looked.mdep
         has_checks = self.looked.spec.rollout.analysis.checks
         asked = tags(self.looked.spec, self.settings)
+        spans_to = destination_of(mdep, self.looked.spec.telemetry)
         return (
             *((check_policy(mdep),) if has_checks else ()),
             *((image_policy(mdep, asked),) if asked else ()),
             service_account(mdep),
-            *network_policies(mdep, self.settings, self._templates(), self.looked.spec.telemetry),
+            *network_policies(
+                mdep, self.settings, self._templates(), spans_to.endpoint if spans_to else None
+            ),
+            *self._relay(),
             disruption_budget(mdep),
             endpoint_service(mdep, self.looked.spec),
         )
+
+    def _relay(self) -> tuple[Manifest, ...]:
+        """Return what passes spans on to Azure Monitor, where that is wanted."""
+        mdep, telemetry = self.looked.mdep, self.looked.spec.telemetry
+        if telemetry is None or telemetry.azure_monitor is None:
+            return ()
+        account = service_account_name(mdep)
+        return relay_children(mdep, telemetry.azure_monitor, account, self.settings.azure_image)
 
     def _templates(self) -> list[Manifest]:
         """Return the templates of all Pods that run or shall: none loses what it needs."""
