@@ -28,6 +28,8 @@ JUDGED = {
         "predictor.script.configMap": "[object.spec.predictor.script.configMap]",
         "rollout.analysis.checks.job.secretName": ".map(c, c.job.secretName)",
         "rollout.analysis.checks.prometheus.tokenSecret": "c.prometheus.tokenSecret.name)",
+        "telemetry.azureMonitor.connectionString": "azureMonitor.connectionString.name]",
+        "telemetry.azureMonitor.caBundle.configMap": "azureMonitor.caBundle.configMap]",
         "dataCollection.sink.volume.claimName": ".name(object.spec.dataCollection.sink.volume.",
     },
     "modelregistries": {
@@ -39,7 +41,10 @@ JUDGED = {
     },
     "modelversions": {},
 }
-_NAMING = ("ref", "secret", "secretname", "claim", "claimname", "serviceaccountname", "configmap")
+_NAMING = (
+    *("ref", "secret", "secretname", "claim", "claimname", "serviceaccountname", "configmap"),
+    "connectionstring",
+)
 
 
 def _fields(schema: Manifest, path: str = "") -> Iterator[str]:
