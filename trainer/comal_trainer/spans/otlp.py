@@ -52,12 +52,16 @@ def _span(span: Any, resource: Resource, scope: InstrumentationScope) -> Readabl
     parent = _context(span.trace_id, span.parent_span_id) if any(span.parent_span_id) else None
     code = StatusCode(span.status.code) if span.status.code <= 2 else StatusCode.UNSET
     said = span.status.message if code is StatusCode.ERROR else None
+    attributes = _values(span.attributes)
+    if "error.type" in attributes:
+        # The exporter leaves out what semantic conventions name.
+        attributes["comal.error"] = attributes["error.type"]
     return ReadableSpan(
         name=span.name,
         context=_context(span.trace_id, span.span_id),
         parent=parent,
         resource=resource,
-        attributes=_values(span.attributes),
+        attributes=attributes,
         events=[
             Event(one.name, _values(one.attributes), one.time_unix_nano) for one in span.events
         ],
