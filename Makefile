@@ -81,9 +81,10 @@ verify: ## lint, types, import contracts, spelling
 # test that needs this is mended: see "RERUN" as a defect that did not stop the others.
 AGAIN := --reruns 2 -raR
 
+# Three on two cores: much of this waits for health checks, drains and time-outs.
 .PHONY: unit
 unit: ## what needs no cluster: decisions, trainer, scorer, router
-	@$(VENV)/pytest -q -n 2 $(AGAIN) tests/unit tests/router
+	@$(VENV)/pytest -q -n 3 $(AGAIN) tests/unit tests/router
 
 .PHONY: apiserver
 apiserver: ## a real API server: CRDs, wrong manifests, admission, the shell

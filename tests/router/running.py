@@ -28,6 +28,8 @@ from comal_operator.core.serving.envoy import BOOTSTRAP, RouterConfig, router_co
 from comal_operator.core.serving.listeners import Places
 
 PATIENCE = 60.0
+# Envoy writes its access log every ten seconds otherwise: only the tests' length depends on it.
+_SOON_LOGGED = ("--file-flush-interval-msec", "200")
 
 
 def until(what: str, holds: Callable[[], bool]) -> None:
@@ -229,7 +231,7 @@ def start(
     command = [str(envoy), "-c", str(mounted / BOOTSTRAP), "--concurrency", str(threads)]
     with (folder / "envoy.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--disable-hot-restart", "--log-level", "warning"],
+            [*command, "--disable-hot-restart", "--log-level", "warning", *_SOON_LOGGED],
             stdout=log,
             stderr=log,
             env={"PATH": os.environ["PATH"], "HOME": str(folder)},
