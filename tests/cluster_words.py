@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from demo.kubectl import Kubectl, Manifest, wait_for
+from demo.kubectl import Kubectl, Manifest
 
 API = "comal.dev/v1alpha1"
 
@@ -65,17 +65,15 @@ def wait_condition(
 ) -> Manifest:
     """Return the object once the condition `wanted` = (type, status) holds, for this generation."""
 
-    def look() -> Manifest | None:
-        found = kubectl.find(kind, name)
+    def look(found: Manifest) -> Manifest | None:
         item = condition(found, wanted[0])
-        current = found is not None and item.get("observedGeneration") == found["metadata"].get(
-            "generation"
-        )
+        current = item.get("observedGeneration") == found["metadata"].get("generation")
         right = item.get("status") == wanted[1] and (not reason or item.get("reason") == reason)
         return found if current and right else None
 
+    what = f"{kind} {name} {wanted} {reason}"
     try:
-        return wait_for(f"{kind} {name} {wanted} {reason}", look, seconds=seconds)
+        return kubectl.until(what, look, kind=kind, name=name, seconds=seconds)
     except Exception as error:
         told = kubectl.run("get", kind, name, "--ignore-not-found", "-o", "jsonpath={.status}")
         pods = kubectl.run("get", "pods", "-o", "wide")

@@ -54,3 +54,10 @@ def make(kubectl: Kubectl, name: str, rows: int) -> None:
     run = a_run(name, step, parameters={"rows": str(rows)}, register={"model": "table"})
     kubectl.apply(run)
     wait_condition(kubectl, "trun", name, ("Complete", "True"), seconds=240)
+
+
+def make_three(kubectl: Kubectl) -> None:
+    """Make two versions that answer alike for GOOD and POISON, and a third that fails at POISON."""
+    make(kubectl, "first", 2)
+    make(kubectl, "second", 3)
+    make(kubectl, "third", 1)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,6 +84,45 @@ class Kubectl:
         found: Manifest | None = json.loads(text) if text.strip() else None
         return found
 
+    def until(
+        self,
+        what: str,
+        look: Callable[[Manifest], Found | None],
+        *,
+        kind: str,
+        name: str,
+        seconds: float = 180,
+    ) -> Found:
+        """Return what `look` makes of the object as soon as it is neither None nor False.
+
+        It is told of each change by one watch: a call twice a second would cost as much as what is
+        watched. Raises KubectlError naming `what` in the end.
+        """
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            with closing(self._changes(kind, name, left)) as changes:
+                for found in map(look, changes):
+                    if found is not None and found is not False:
+                        return found
+            # A watch ends with its API server: the next one begins with what there is.
+            time.sleep(min(0.5, max(0.0, end - time.monotonic())))
+        raise KubectlError(f"{what}: not within {seconds:.0f} s")
+
+    def _changes(self, kind: str, name: str, seconds: float) -> Generator[Manifest]:
+        """Yield the object as it is and after each change, for at most so long."""
+        asked = ("get", kind, f"--field-selector=metadata.name={name}", "--watch", "-o", "json")
+        with self.following(*asked, "--output-watch-events") as process:
+            timer = threading.Timer(seconds, process.terminate)
+            timer.start()
+            try:
+                for line in process.stdout or ():
+                    # One event a line; what else kubectl says (a refused connection) is no JSON.
+                    event = json.loads(line) if line.startswith("{") else {}
+                    if event.get("type") in ("ADDED", "MODIFIED"):
+                        yield event["object"]
+            finally:
+                timer.cancel()
+
     def apply(self, *manifests: Mapping[str, Any]) -> str:
         """Apply plain objects, as a GitOps tool would: server-side, under its own name."""
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})
@@ -91,11 +131,10 @@ class Kubectl:
     @contextmanager
     def following(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """Start a call that goes on (logs -f, port-forward) and end it with the block."""
-        process = subprocess.Popen(
+        with subprocess.Popen(
             self.argv(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.terminate()

@@ -11,6 +11,7 @@ from typing import Any
 from demo.kubectl import Kubectl, Manifest, wait_for
 
 CLIENT = Path(__file__).with_name("traffic_client.py")
+CALLERS = {"comal.dev/callers": "true"}
 RECORDS = "/records/requests.jsonl"
 
 
@@ -135,7 +136,7 @@ def start_traffic(
 
 
 def _manifests(name: str, image: str, env: list[Manifest]) -> tuple[Manifest, ...]:
-    metadata: dict[str, Any] = {"name": name, "labels": {"app": name}}
+    metadata: dict[str, Any] = {"name": name, "labels": {"app": name, **CALLERS}}
     script = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     container = {
         "name": "callers",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from cluster_words import a_deployment, condition, wait_condition
-from demo.kubectl import Kubectl, Manifest, wait_for
+from demo.kubectl import Kubectl, Manifest
 from traffic.models import MODEL
 
 NAME = "told"
@@ -43,9 +44,8 @@ class Endpoint:
     def at_rest(self, version: int) -> Manifest:
         """Wait until that version serves alone: the former one has left and lost its Pods."""
 
-        def look() -> Manifest | None:
-            found = self.kubectl.find("mdep", NAME) or {}
-            status = found.get("status") or {}
+        def look(found: Manifest) -> Manifest | None:
+            status = found.get("status", {})
             ready = condition(found, "Ready")
             current = ready.get("observedGeneration") == found["metadata"]["generation"]
             stable = status.get("stable", {}).get("modelVersion") == f"{MODEL}-v{version}"
@@ -53,19 +53,22 @@ class Endpoint:
             rests = current and ready["status"] == "True" and stable and not leaving
             return found if rests else None
 
-        return wait_for(f"version {version} alone", look, seconds=PATIENCE)
+        return self._until(f"version {version} alone", look)
 
     def share(self, percent: str) -> Manifest:
         """Wait until every router gives the candidate that share."""
 
-        def look() -> Manifest | None:
-            status = self.status()
+        def look(found: Manifest) -> Manifest | None:
+            status: Manifest = found.get("status", {})
             candidate = status.get("candidate", {}).get("revision")
             shares = {one["revision"]: one for one in status.get("traffic", ())}
             acknowledged = shares.get(candidate, {}).get("acknowledgedPercent")
             return status if candidate and acknowledged == percent else None
 
-        return wait_for(f"{percent} percent", look, seconds=PATIENCE)
+        return self._until(f"{percent} percent", look)
+
+    def _until(self, what: str, look: Callable[[Manifest], Manifest | None]) -> Manifest:
+        return self.kubectl.until(what, look, kind="mdep", name=NAME, seconds=PATIENCE)
 
     def stalled(self) -> Manifest:
         """Wait until it has gone back."""

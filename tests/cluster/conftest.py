@@ -6,12 +6,14 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from cluster.paths import places
 from demo.kubectl import Kubectl, KubectlError
+from table_model import make_three
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESTRICTED = {
@@ -41,11 +43,10 @@ def images() -> dict[str, str]:
     return found
 
 
-@pytest.fixture
-def kubectl(cluster: Kubectl, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
-    """A namespace of the test's own, in which Pod Security `restricted` is enforced."""
-    module = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
-    name = f"story-{module}-{uuid.uuid4().hex[:4]}"
+@contextmanager
+def a_namespace(cluster: Kubectl, of: str) -> Iterator[Kubectl]:
+    """A namespace in which Pod Security `restricted` is enforced, until the block ends."""
+    name = f"story-{of}-{uuid.uuid4().hex[:4]}"
     metadata = {"name": name, "labels": RESTRICTED}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     yield cluster.within(name)
@@ -58,3 +59,29 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.stats.get("rerun", ()):
         terminalreporter.section(f"RERUN {report.nodeid}")
         terminalreporter.write_line(report.longreprtext[-_SHOWN:])
+
+
+@pytest.fixture
+def kubectl(cluster: Kubectl, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
+    """A namespace of the test's own."""
+    module = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
+    with a_namespace(cluster, module) as inside:
+        yield inside
+
+
+@pytest.fixture(scope="session")
+def with_models(cluster: Kubectl) -> Iterator[Kubectl]:
+    """A namespace with the three versions of table_model.py, trained once for all its stories."""
+    with a_namespace(cluster, "models") as inside:
+        make_three(inside)
+        yield inside
+
+
+@pytest.fixture
+def served(with_models: Kubectl) -> Iterator[Kubectl]:
+    """The namespace with models, for endpoints of a name that no other story has."""
+    yield with_models
+    if "COMAL_KEEP" not in os.environ:
+        with_models.run("delete", "mdep", "--all")
+        # Those of a story that failed would go on, and count what the next one does.
+        with_models.run("delete", "pod,configmap", "-l", "comal.dev/callers")

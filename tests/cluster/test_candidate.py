@@ -10,7 +10,7 @@ from callers import Callers
 from cluster_words import a_deployment, condition, wait_condition
 from demo.kubectl import Kubectl, Manifest, wait_for
 from demo.traffic import start_traffic
-from table_model import GOOD, POISON, make
+from table_model import GOOD, POISON
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -18,12 +18,13 @@ STEPS = (
     {"shadow": "100", "approval": "Required"},
     {"percent": "50", "approval": "Required"},
 )
+SCORERS = "app.kubernetes.io/component=scorer,comal.dev/model-deployment=crowded"
 CANARY = {"x-api-version": "canary"}
 
 
 def endpoint(version: str) -> Manifest:
     return a_deployment(
-        "table",
+        "crowded",
         model={"name": "table", "version": version},
         replicas=2,
         traffic={
@@ -42,24 +43,24 @@ def endpoint(version: str) -> Manifest:
 
 def ask(kubectl: Kubectl, verb: str) -> None:
     """Ask with annotations, as a person does without the plugin."""
-    status = (kubectl.find("mdep", "table") or {})["status"]
+    status = (kubectl.find("mdep", "crowded") or {})["status"]
     me = kubectl.run("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}").strip()
     request = f"comal.dev/request={verb}@{status['candidate']['revision']}#{verb}"
     kubectl.run(
-        *("annotate", "--overwrite", "mdep", "table", request, f"comal.dev/requested-by={me}")
+        *("annotate", "--overwrite", "mdep", "crowded", request, f"comal.dev/requested-by={me}")
     )
 
 
 def answered_by_candidate(kubectl: Kubectl) -> int:
     """Return how many requests the candidate's Pods say that they have answered well."""
-    status = (kubectl.find("mdep", "table") or {})["status"]
+    status = (kubectl.find("mdep", "crowded") or {})["status"]
     pods = ("-l", f"comal.dev/revision={status['candidate']['revision']}", "-c", "scorer")
     return kubectl.run("logs", *pods, "--tail=-1").count('"status":200')
 
 
 def pods(kubectl: Kubectl) -> dict[str, int]:
     """Return how many scoring Pods each revision shall have."""
-    found = kubectl.items("deployment", "-l", "app.kubernetes.io/component=scorer")
+    found = kubectl.items("deployment", "-l", SCORERS)
     counts = {one["metadata"]["name"]: one["spec"]["replicas"] for one in found}
     return {name: count for name, count in counts.items() if count}
 
@@ -69,58 +70,55 @@ def has_half(kubectl: Kubectl) -> bool | None:
 
     The candidate has those of its next step already, which is all of it.
     """
-    status = (kubectl.find("mdep", "table") or {})["status"]
+    status = (kubectl.find("mdep", "crowded") or {})["status"]
     told = [one.get("acknowledgedPercent") for one in status["traffic"]]
-    roles = [f"table-{status[role]['revision']}" for role in ("stable", "candidate")]
+    roles = [f"crowded-{status[role]['revision']}" for role in ("stable", "candidate")]
     sizes = [pods(kubectl).get(name) for name in roles]
     return True if told == ["50", "50"] and sizes == [1, 2] else None
 
 
-def test_copies_headers_and_people(kubectl: Kubectl, images: dict[str, str]) -> None:
-    make(kubectl, "first", 2)
-    kubectl.apply(endpoint("1"))
-    make(kubectl, "second", 3)
-    make(kubectl, "third", 1)
-    found = wait_condition(kubectl, "mdep", "table", ("Ready", "True"), seconds=240)
-    callers = Callers(kubectl, images["scorer"], found["status"]["url"], GOOD)
+def test_copies_headers_and_people(served: Kubectl, images: dict[str, str]) -> None:
+    served.apply(endpoint("1"))
+    found = wait_condition(served, "mdep", "crowded", ("Ready", "True"), seconds=240)
+    callers = Callers(served, images["scorer"], found["status"]["url"], GOOD)
     load = start_traffic(
-        kubectl, "crowd", image=images["scorer"], url=callers.url, body=GOOD, rate=20
+        served, "crowd", image=images["scorer"], url=callers.url, body=GOOD, rate=20
     )
     assert {one.version for one in callers.call(*[CANARY] * 4)} == {"1"}, "none yet: no rule"
 
-    kubectl.apply(endpoint("2"))
+    served.apply(endpoint("2"))
     waiting = ("Ready", "False")
     found = wait_condition(
-        kubectl, "mdep", "table", waiting, reason="AwaitingApproval", seconds=180
+        served, "mdep", "crowded", waiting, reason="AwaitingApproval", seconds=180
     )
     # Without these the step would still wait for requests: both answer zero to what is asked.
     answers = found["status"]["analysis"]["answers"]
     assert answers["compared"] >= 20
     assert answers["different"] == 0
     assert "answers to copies" in condition(found, "AnalysisHealthy")["message"]
-    wait_for("copies are answered", lambda: answered_by_candidate(kubectl) > 40 or None)
+    wait_for("copies are answered", lambda: answered_by_candidate(served) > 40 or None)
     assert set(load.totals().versions) == {"1"}, "callers get no answer to a copy"
     assert {one.version for one in callers.call(*[CANARY] * 10)} == {"2"}, "at 0 percent"
 
-    ask(kubectl, "approve")
-    wait_for("half of it, with the Pods for that", lambda: has_half(kubectl), seconds=120)
+    ask(served, "approve")
+    wait_for("half of it, with the Pods for that", lambda: has_half(served), seconds=120)
     people = [{"x-user-id": f"user-{number}"} for number in range(30)]
     once, again = (callers.call(*people) for _ in range(2))
     assert [one.version for one in once] == [one.version for one in again]
     shares = Counter(one.version for one in once)
     assert set(shares) == {"1", "2"}, shares
 
-    ask(kubectl, "promote")
-    found = wait_condition(kubectl, "mdep", "table", ("Ready", "True"), seconds=120)
+    ask(served, "promote")
+    found = wait_condition(served, "mdep", "crowded", ("Ready", "True"), seconds=120)
     assert found["status"]["stable"]["modelVersion"] == "table-v2"
-    wait_for("all Pods are the new one's", lambda: list(pods(kubectl).values()) == [2] or None)
+    wait_for("all Pods are the new one's", lambda: list(pods(served).values()) == [2] or None)
 
     # The next one fails at the copies of these; nobody hears of it.
     rough = start_traffic(
-        kubectl, "rough", image=images["scorer"], url=callers.url, body=POISON, rate=5
+        served, "rough", image=images["scorer"], url=callers.url, body=POISON, rate=5
     )
-    kubectl.apply(endpoint("3"))
-    found = wait_condition(kubectl, "mdep", "table", ("Stalled", "True"), seconds=120)
+    served.apply(endpoint("3"))
+    found = wait_condition(served, "mdep", "crowded", ("Stalled", "True"), seconds=120)
     assert "ErrorRate" in condition(found, "Ready")["message"]
     assert found["status"]["rejected"][0]["modelVersion"] == "table-v3"
     for totals in (load.stop(), rough.stop()):

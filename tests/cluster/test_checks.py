@@ -9,7 +9,7 @@ import pytest
 from callers import Callers
 from cluster_words import a_deployment, condition, wait_condition
 from demo.kubectl import Kubectl, Manifest
-from table_model import GOOD, POISON, make
+from table_model import GOOD, POISON
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -33,7 +33,7 @@ def endpoint(version: str, image: str) -> Manifest:
     program = {"image": image, "command": ["python3", "-c", HOLDOUT], "args": [POISON]}
     checks = [{"name": "holdout", "job": {**program, "timeout": "5m"}}]
     return a_deployment(
-        "table",
+        "checked",
         model={"name": "table", "version": version},
         rollout={
             "steps": [{"percent": "50"}],
@@ -45,22 +45,19 @@ def endpoint(version: str, image: str) -> Manifest:
 
 
 def test_a_candidate_that_a_program_refuses_never_serves(
-    kubectl: Kubectl, images: dict[str, str]
+    served: Kubectl, images: dict[str, str]
 ) -> None:
     image = images["scorer"]
-    make(kubectl, "first", 2)
-    kubectl.apply(endpoint("1", image))
-    make(kubectl, "second", 3)
-    make(kubectl, "third", 1)
-    found = wait_condition(kubectl, "mdep", "table", ("Ready", "True"), seconds=240)
-    callers = Callers(kubectl, image, found["status"]["url"], GOOD)
+    served.apply(endpoint("1", image))
+    found = wait_condition(served, "mdep", "checked", ("Ready", "True"), seconds=240)
+    callers = Callers(served, image, found["status"]["url"], GOOD)
 
-    kubectl.apply(endpoint("2", image))
-    found = wait_condition(kubectl, "mdep", "table", ("Ready", "True"), seconds=240)
+    served.apply(endpoint("2", image))
+    found = wait_condition(served, "mdep", "checked", ("Ready", "True"), seconds=240)
     assert found["status"]["stable"]["modelVersion"] == "table-v2"
 
-    kubectl.apply(endpoint("3", image))
-    found = wait_condition(kubectl, "mdep", "table", ("Stalled", "True"), seconds=240)
+    served.apply(endpoint("3", image))
+    found = wait_condition(served, "mdep", "checked", ("Stalled", "True"), seconds=240)
     [rejected] = found["status"]["rejected"]
     assert rejected["reason"] == "CheckFailed"
     assert "holdout: 500 from table-v3" in rejected["message"], json.dumps(rejected)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cluster_words import a_run, a_step, wait_condition
-from demo.kubectl import Kubectl, Manifest, wait_for
+from demo.kubectl import Kubectl, Manifest
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -46,12 +46,11 @@ def progress_of(kubectl: Kubectl, name: str) -> dict[str, Any]:
 
 
 def wait_percent(kubectl: Kubectl, name: str, percent: int) -> Manifest:
-    def look() -> Manifest | None:
-        found = kubectl.find("trainingrun", name) or {}
-        told = (found.get("status") or {}).get("progress") or {}
+    def look(found: Manifest) -> Manifest | None:
+        told = found.get("status", {}).get("progress", {})
         return found if told.get("percent") == percent else None
 
-    return wait_for(f"{name} at {percent} %", look, seconds=180)
+    return kubectl.until(f"{name} at {percent} %", look, kind="trun", name=name)
 
 
 def test_a_step_is_followed_while_it_runs(kubectl: Kubectl) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cluster_words import RESTRICTED, a_deployment, condition, wait_condition
 from demo.kubectl import Kubectl, Manifest, wait_for
 from demo.traffic import start_traffic
-from table_model import POISON, make
+from table_model import POISON
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -53,7 +53,10 @@ def prometheus(image: str) -> tuple[Manifest, ...]:
         "containers": [container],
         "volumes": volumes,
     }
-    scorers = {"app.kubernetes.io/component": "scorer"}
+    scorers = {
+        "app.kubernetes.io/component": "scorer",
+        "comal.dev/model-deployment": "watched",
+    }
     return (
         {
             "apiVersion": "v1",
@@ -92,7 +95,7 @@ def start_prometheus(kubectl: Kubectl, image: str) -> None:
 def endpoint(version: str, *approved: str) -> Manifest:
     query = {"address": "http://prometheus:9090", "query": FAILED, "max": "0", "every": "10s"}
     return a_deployment(
-        "table",
+        "watched",
         model={"name": "table", "version": version},
         # What fails is answered by the other revision: nobody but Prometheus need hear of it.
         traffic={"fallback": {"when": ["Unavailable", "ServerError"]}},
@@ -111,7 +114,7 @@ def endpoint(version: str, *approved: str) -> Manifest:
 
 def passed(kubectl: Kubectl) -> str | None:
     """Return the candidate that waits for approval with what Prometheus says in its favour."""
-    found = kubectl.find("mdep", "table") or {}
+    found = kubectl.find("mdep", "watched") or {}
     checks = found["status"].get("analysis", {}).get("checks", ())
     waits = condition(found, "Ready").get("reason") == "AwaitingApproval"
     good = [one["state"] for one in checks] == ["Passed"]
@@ -119,30 +122,27 @@ def passed(kubectl: Kubectl) -> str | None:
 
 
 def test_prometheus_lets_one_candidate_pass_and_rejects_another(
-    kubectl: Kubectl, images: dict[str, str]
+    served: Kubectl, images: dict[str, str]
 ) -> None:
-    start_prometheus(kubectl, images["scorer"])
-    make(kubectl, "first", 2)
-    kubectl.apply(endpoint("1"))
-    make(kubectl, "second", 3)
-    make(kubectl, "third", 1)
-    found = wait_condition(kubectl, "mdep", "table", ("Ready", "True"), seconds=240)
+    start_prometheus(served, images["scorer"])
+    served.apply(endpoint("1"))
+    found = wait_condition(served, "mdep", "watched", ("Ready", "True"), seconds=240)
     callers = start_traffic(
-        *(kubectl, "callers"),
+        *(served, "watched-callers"),
         image=images["scorer"],
         url=found["status"]["url"],
         body=POISON,
         rate=5,
     )
 
-    kubectl.apply(endpoint("2"))
-    revision = wait_for("Prometheus passes it", lambda: passed(kubectl), seconds=240)
-    kubectl.apply(endpoint("2", revision))
-    found = wait_condition(kubectl, "mdep", "table", ("Ready", "True"), seconds=240)
+    served.apply(endpoint("2"))
+    revision = wait_for("Prometheus passes it", lambda: passed(served), seconds=240)
+    served.apply(endpoint("2", revision))
+    found = wait_condition(served, "mdep", "watched", ("Ready", "True"), seconds=240)
     assert found["status"]["stable"]["modelVersion"] == "table-v2"
 
-    kubectl.apply(endpoint("3"))
-    found = wait_condition(kubectl, "mdep", "table", ("Stalled", "True"), seconds=240)
+    served.apply(endpoint("3"))
+    found = wait_condition(served, "mdep", "watched", ("Stalled", "True"), seconds=240)
     [rejected] = found["status"]["rejected"]
     assert (rejected["modelVersion"], rejected["reason"]) == ("table-v3", "CheckFailed")
     assert "failures" in rejected["message"]

@@ -10,12 +10,13 @@ from callers import Callers
 from cluster_words import a_deployment, wait_condition
 from demo.kubectl import Kubectl, Manifest, wait_for
 from demo.traffic import start_traffic
-from table_model import GOOD, make
+from table_model import GOOD
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 # As many connections as make it sure that both routers were asked.
 MANY = 8
+SCORERS = "app.kubernetes.io/component=scorer,comal.dev/model-deployment=shop"
 
 
 def applied(kubectl: Kubectl, *, suspend: bool) -> Manifest:
@@ -27,29 +28,26 @@ def applied(kubectl: Kubectl, *, suspend: bool) -> Manifest:
 
 
 def pods(kubectl: Kubectl) -> str:
-    return kubectl.run("get", "pods", "-l", "app.kubernetes.io/component=scorer", "-o", "name")
+    return kubectl.run("get", "pods", "-l", SCORERS, "-o", "name")
 
 
-def test_a_stopped_endpoint_says_so_and_comes_back(
-    kubectl: Kubectl, images: dict[str, str]
-) -> None:
-    make(kubectl, "first", 2)
-    url = applied(kubectl, suspend=False)["status"]["url"]
-    callers = Callers(kubectl, images["scorer"], url, GOOD)
+def test_a_stopped_endpoint_says_so_and_comes_back(served: Kubectl, images: dict[str, str]) -> None:
+    url = applied(served, suspend=False)["status"]["url"]
+    callers = Callers(served, images["scorer"], url, GOOD)
     assert callers.codes({}) == [200]
-    before = pods(kubectl)
+    before = pods(served)
 
-    stopped = applied(kubectl, suspend=True)
+    stopped = applied(served, suspend=True)
     assert {one["acknowledgedPercent"] for one in stopped["status"]["traffic"]} == {"0"}
     for answer in callers.call(*[{}] * MANY):
         assert answer.status == 503
         error = json.loads(answer.body)["error"]
         assert error["code"] == "suspended"
         assert "shop is stopped by its owner (spec.suspend)" in error["message"]
-    assert pods(kubectl) == before, "what is stopped in a hurry must be back in a hurry"
+    assert pods(served) == before, "what is stopped in a hurry must be back in a hurry"
 
-    applied(kubectl, suspend=False)
-    traffic = start_traffic(kubectl, "callers", image=images["scorer"], url=url, body=GOOD)
+    applied(served, suspend=False)
+    traffic = start_traffic(served, "shop-callers", image=images["scorer"], url=url, body=GOOD)
     wait_for("a hundred calls", lambda: traffic.totals().sent >= 100 or None, seconds=60)
     totals = traffic.stop()
     assert totals.lost == 0, totals.failures
