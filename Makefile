@@ -161,9 +161,10 @@ bench-endpoints: ## the operator with 1000 endpoints, 100 rolling out at once (n
 # which refuses everybody until it has read its own roles.
 ALONE := tests/cluster/test_zz_permissions.py tests/cluster/test_changes.py
 
+# Three at a time on two cores: much of a story is waiting.
 .PHONY: stories
 stories: ## the user's stories on the cluster, with the operator installed
-	@$(VENV)/pytest -q -n 2 $(AGAIN) --durations=0 --durations-min=5 tests/cluster $(foreach one,$(ALONE),--ignore $(one))
+	@$(VENV)/pytest -q -n 3 $(AGAIN) --durations=0 --durations-min=5 tests/cluster $(foreach one,$(ALONE),--ignore $(one))
 	@$(VENV)/pytest -q -s $(AGAIN) $(ALONE)
 
 CALLS ?= 100000
