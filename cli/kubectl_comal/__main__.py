@@ -28,6 +28,7 @@ from kubectl_comal.run_view import run_view
 from kubectl_comal.series import series, series_table
 
 _LOOK_EVERY = 1.0
+_PIPE_COLUMNS = 1000
 Arguments = argparse.Namespace
 
 
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _status(cluster: Cluster, arguments: Arguments) -> int:
     if arguments.watch and arguments.output == "json":
         raise ComalError("--watch shows a picture: use -o json without it, again and again")
-    console = Console(highlight=False)
+    console = _console()
     if not arguments.watch:
         seen = _seen(cluster, arguments.name)
         if arguments.output == "json":
@@ -152,7 +153,7 @@ def _history(cluster: Cluster, arguments: Arguments) -> int:
     if arguments.output == "json":
         _print_json(rows)
     else:
-        Console(highlight=False).print(history_table(found, rows))
+        _console().print(history_table(found, rows))
     return 0
 
 
@@ -161,7 +162,7 @@ def _metrics(cluster: Cluster, arguments: Arguments) -> int:
     if arguments.output == "json":
         _print_json(rows)
     else:
-        Console(highlight=False).print(series_table(rows))
+        _console().print(series_table(rows))
     return 0
 
 
@@ -177,6 +178,13 @@ def _logs(cluster: Cluster, arguments: Arguments) -> int:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     return 0
+
+
+def _console() -> Console:
+    """Return where pictures go: what the cluster says is shown as it is, square brackets too."""
+    # Whoever reads through a pipe wants whole lines.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def _print_json(value: Any) -> None:

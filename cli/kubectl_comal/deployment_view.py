@@ -16,9 +16,14 @@ from kubectl_comal.objects import Found
 
 _ROLES = ("stable", "candidate", "previous")
 _COLOURS = {"stable": "green", "candidate": "yellow", "previous": "cyan"}
-# What these say stands in the rest of the picture already while all is well.
-_QUIET_WHEN = {"Available": "True", "ModelResolved": "True", "RouteReady": "True"}
-_SHOWN = ("Available", "ModelResolved", "RouteReady", "AnalysisHealthy", "UpdateAvailable")
+# Conditions are told when they are not as here; what AnalysisHealthy says stands in other lines.
+_QUIET_WHEN = {
+    "Available": "True",
+    "ModelResolved": "True",
+    "RouteReady": "True",
+    "ScalingActive": "True",
+    "UpdateAvailable": "False",
+}
 
 
 def deployment_view(found: Found, now: datetime | None = None) -> RenderableType:
@@ -35,13 +40,23 @@ def _parts(found: Found, now: datetime | None) -> Iterator[RenderableType]:
     if any(status.get(one) for one in (*_ROLES, "variants", "draining")):
         yield _revisions(status, now)
     yield from _rollout(status, now)
-    for condition in (found.condition(kind) for kind in _SHOWN):
-        if condition and condition["status"] != _QUIET_WHEN.get(condition["type"]):
-            text = f"{condition['type']} {condition['status']} {condition['reason']}: "
-            yield Text(text + condition.get("message", ""))
+    yield from troubles(found, _QUIET_WHEN)
     for one in status.get("rejected") or ():
         text = f"rejected {age(one['at'], now)} ago: {one['modelVersion']} ({one['revision']})"
-        yield Text(f"{text} {one['reason']}: {one.get('message', '')}", style="red")
+        yield Text(_said(f"{text} {one['reason']}", one.get("message")), style="red")
+
+
+def troubles(found: Found, quiet_when: Mapping[str, str]) -> Iterator[Text]:
+    """Return a line for each condition that is not as it is while all is well."""
+    for kind, quiet in quiet_when.items():
+        condition = found.condition(kind)
+        if condition and condition["status"] != quiet:
+            text = f"{kind} {condition['status']} {condition['reason']}"
+            yield Text(_said(text, condition.get("message")))
+
+
+def _said(what: str, message: str | None) -> str:
+    return f"{what}: {message}" if message else what
 
 
 def headline(found: Found) -> Text:
@@ -109,22 +124,27 @@ def _rollout(status: Mapping[str, Any], now: datetime | None) -> Iterator[Render
     if candidate and status.get("stable"):
         row = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=100, completed=float(status.get("weight") or 0), width=30)
-        row.add_row(f"step {status.get('step', '0')}", bar, f"{status.get('weight', '0')} %")
+        copies = f", and copies of {status['shadow']} %" if status.get("shadow") else ""
+        shares = f"{status.get('weight', '0')} %{copies}"
+        row.add_row(f"step {status.get('step', '0')}", bar, shares)
         yield row
     hold = status.get("hold")
     if hold:
-        text = f"held by {hold['by']} for {age(hold['since'], now)}: {hold.get('message', '')}"
-        yield Text(text, style="yellow")
+        text = f"held by {hold['by']} for {age(hold['since'], now)}"
+        yield Text(_said(text, hold.get("message")), style="yellow")
     if status.get("smoke"):
         smoke = status["smoke"]
         word = "passed" if smoke.get("passed") else "failed"
-        yield Text(f"smoke test {word}: {smoke.get('message', '')}")
+        yield Text(_said(f"smoke test {word}", smoke.get("message")))
     analysis = status.get("analysis")
     if analysis:
         errors = f"{analysis.get('errors', 0)} of {analysis.get('requests', 0)} requests failed"
         stable = f"{analysis.get('stableErrors', 0)} of {analysis.get('stableRequests', 0)}"
         text = f"analysis {analysis['verdict']}: {errors}, of stable {stable}"
         yield Text(f"{text}. {analysis.get('message', '')}".rstrip(". "))
+        for check in analysis.get("checks") or ():
+            text = f"check {check['name']} {check['state']} {age(check['at'], now)} ago"
+            yield Text(_said(text, check.get("message")))
         answers = analysis.get("answers")
         if answers:
             yield Text(_answers(answers))
@@ -135,4 +155,5 @@ def _answers(answers: Mapping[str, Any]) -> str:
     if answers.get("problem") and not answers.get("compared"):
         return f"answers to copies: {answers['problem']}"
     counts = f"{answers.get('different', 0)} of {answers.get('compared', 0)} differ from stable's"
-    return f"answers to copies: {counts}, by {answers.get('greatest', '0')} at most"
+    text = f"answers to copies: {counts}, by {answers.get('greatest', '0')} at most"
+    return f"{text}; the last time: {answers['problem']}" if answers.get("problem") else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kubectl_comal.ages import age
-from kubectl_comal.deployment_view import headline
+from kubectl_comal.deployment_view import headline, troubles
 from kubectl_comal.objects import Found
 
 _COLOURS = {
@@ -26,11 +27,12 @@ _COLOURS = {
 
 def run_view(found: Found, now: datetime | None = None) -> RenderableType:
     """Return the whole picture."""
-    return Group(*_parts(found.status, headline(found), now))
+    return Group(*_parts(found, now))
 
 
-def _parts(status: Mapping[str, Any], head: Text, now: datetime | None) -> Iterator[RenderableType]:
-    yield head
+def _parts(found: Found, now: datetime | None) -> Iterator[RenderableType]:
+    status = found.status
+    yield headline(found)
     yield Text()
     progress = status.get("progress")
     if progress and progress.get("percent") is not None:
@@ -40,11 +42,17 @@ def _parts(status: Mapping[str, Any], head: Text, now: datetime | None) -> Itera
         yield row
     if status.get("steps"):
         yield _steps(status["steps"], now)
+    sweep = status.get("sweep")
+    if sweep:
+        yield Text(_sweep(sweep))
     gate = status.get("gate")
+    if status.get("metric") and not gate:
+        yield Text(status["metric"])
     if gate:
         yield _gate(gate)
     if status.get("modelVersion"):
         yield Text(f"registered as {status['modelVersion']}", style="green")
+    yield from troubles(found, {"Notified": "True"})
     failed = [one for one in status.get("steps") or () if one.get("logTail")]
     for step in failed[:1]:
         yield Text(f"last lines of {step['name']}:", style="bold")
@@ -76,9 +84,25 @@ def _took(step: Mapping[str, Any], now: datetime | None) -> str:
     return age(step.get("startTime"), datetime.fromisoformat(end) if end else now)
 
 
+def _sweep(sweep: Mapping[str, Any]) -> str:
+    """Return how many trials there are of each state, and the best one."""
+    trials = sweep.get("trials") or ()
+    states = Counter(one["state"] for one in trials)
+    counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    text = f"sweep of {len(trials)} trials: {counts}" if trials else "sweep without a trial yet"
+    best = next((one for one in trials if one["number"] == sweep.get("best")), None)
+    if best is None:
+        return text
+    tried = " ".join(f"{name}={value}" for name, value in best["parameters"].items())
+    return f"{text}; best is {best['run']} with {best.get('value', '')}: {tried}"
+
+
 def _gate(gate: Mapping[str, Any]) -> RenderableType:
     colour = {"Passed": "green", "Rejected": "red"}.get(gate["decision"], "yellow")
     head = Text.assemble("gate ", (gate["decision"], colour))
+    baseline = gate.get("baseline")
+    if baseline:
+        head.append(f", beside {baseline['version']}")
     rows = gate.get("comparison") or ()
     if not rows:
         return head

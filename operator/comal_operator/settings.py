@@ -47,7 +47,7 @@ def read_settings(
         identity=identity,
         port=_number(environment, "COMAL_PORT", 8080),
         progress_port=_number(environment, "COMAL_PROGRESS_PORT", PROGRESS_PORT),
-        memory_limit=_number(environment, "COMAL_MEMORY_LIMIT_MIB", 1024) << 20,
+        memory_limit=_number(environment, "COMAL_MEMORY_LIMIT_MIB", 896) << 20,
         log_level=environment.get("COMAL_LOG_LEVEL", "INFO").upper(),
         decisions=Settings(
             operator_namespace=namespace,

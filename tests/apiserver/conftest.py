@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from apiserver.plugin import Run, plugin
 from apiserver.server import ApiServer, Client, api_server
+from apiserver.told_status import Cluster
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +33,20 @@ def namespace(admin: Client) -> Iterator[str]:
     yield name
     # No namespace controller runs here: what is left goes with the server.
     admin.call("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def cluster(admin: Client, namespace: str) -> Cluster:
+    """Objects in the test's namespace, told by the test."""
+    return Cluster(admin, namespace)
+
+
+@pytest.fixture
+def comal(
+    server: ApiServer,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Run the plugin; return exit status, output and errors."""
+    return plugin(server, namespace, monkeypatch, capsys)
