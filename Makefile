@@ -88,7 +88,7 @@ unit: ## what needs no cluster: decisions, trainer, scorer, router
 
 .PHONY: apiserver
 apiserver: ## a real API server: CRDs, wrong manifests, admission, the shell
-	@$(VENV)/pytest -q $(AGAIN) tests/apiserver
+	@$(VENV)/pytest -q -n 2 --dist loadfile $(AGAIN) tests/apiserver
 
 # The SDK's own schemas warn in their hundreds.
 .PHONY: azure
