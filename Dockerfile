@@ -67,6 +67,8 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
     /opt/comal/install -c /opt/comal/constraints-parquet.txt -r /opt/comal/parquet.txt
 
 FROM trainer-parquet AS trainer
+# For programs of its users: ONNX Runtime would call Microsoft.
+ENV ORT_DISABLE_TELEMETRY=1
 COPY trainer/comal_trainer /opt/comal/code/comal_trainer
 COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py scorer/comal_scorer/saved_model_graph.py /opt/comal/code/comal_scorer/
 RUN python -m compileall -q /opt/comal/code
@@ -89,6 +91,7 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
     /opt/comal/install -c /opt/comal/constraints-parquet.txt -r /opt/comal/parquet.txt
 
 FROM trainer-parquet-gpu AS trainer-gpu
+ENV ORT_DISABLE_TELEMETRY=1
 COPY trainer/comal_trainer /opt/comal/code/comal_trainer
 COPY scorer/comal_scorer/__init__.py scorer/comal_scorer/contract.py scorer/comal_scorer/saved_model_graph.py /opt/comal/code/comal_scorer/
 RUN python -m compileall -q /opt/comal/code

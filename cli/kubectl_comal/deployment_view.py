@@ -22,6 +22,7 @@ _QUIET_WHEN = {
     "ModelResolved": "True",
     "RouteReady": "True",
     "ScalingActive": "True",
+    "SpansSent": "True",
     "UpdateAvailable": "False",
 }
 

@@ -17,6 +17,9 @@ _GIBIBYTE = 2**30
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return 0, or 1 after leaving a termination message."""
+    # ONNX Runtime would call Microsoft from each of its processes; `disable_telemetry_events` of
+    # 1.31 does not keep it from that.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     # The first process of a container is not ended by a signal that it does not handle: without
     # this a Pod deleted while it fetches or loads would stay for its whole grace period.
     signal.signal(signal.SIGTERM, _leave)

@@ -13,6 +13,8 @@ from comal_trainer.failure import UnavailableError, UserError
 
 def main() -> int:
     """Return the exit code of one command."""
+    # ONNX Runtime would call Microsoft from whichever process imports it.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     # As process 1 of a container nothing else would end it before the kubelet's patience does.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
