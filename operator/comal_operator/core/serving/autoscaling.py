@@ -170,7 +170,11 @@ def with_replicas(deployment: Manifest, live: Manifest | None, replicas: int | N
 
 
 def hand_over(deployment: Manifest) -> Manifest:
-    """Return what is applied as `SCALE_MANAGER`: `replicas` as it is, in other hands."""
+    """Return what is applied as `SCALE_MANAGER`: `replicas` as it is, in other hands.
+
+    Only to the Deployment as it was seen: an operator that is late, and leads no more, would put
+    back the number that the autoscaler has raised since.
+    """
     meta = deployment["metadata"]
     return {
         "apiVersion": deployment["apiVersion"],
@@ -178,6 +182,7 @@ def hand_over(deployment: Manifest) -> Manifest:
         "metadata": {
             "name": meta["name"],
             "namespace": meta["namespace"],
+            "resourceVersion": meta["resourceVersion"],
             "annotations": {SCALED_BY: AUTOSCALER},
         },
         "spec": {"replicas": deployment["spec"]["replicas"]},
