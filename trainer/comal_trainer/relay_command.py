@@ -23,8 +23,7 @@ def declare(commands: Commands) -> None:
     parser.add_argument("--connection", type=Path, default=Path(CONNECTION_DIR, CONNECTION_FILE))
     parser.add_argument("--authorities", type=Path, default=Path(CA_FILE))
     parser.add_argument("--port", type=int, default=SPANS_PORT)
-    # Outlives the container, not the Pod.
-    parser.add_argument("--memory", type=Path, default=Path(tempfile.gettempdir(), "told"))
+    parser.add_argument("--memory", type=Path)
 
 
 def _relay(flags: Flags) -> None:
@@ -36,6 +35,7 @@ def _relay(flags: Flags) -> None:
         given.port,
         connection=given.connection,
         authorities=given.authorities,
-        memory=given.memory,
+        # Outlives the container, not the Pod. Only here: `follow` has no place for files.
+        memory=given.memory or Path(tempfile.gettempdir(), "told"),
         environment=flags.settings.environment,
     )

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from comal_trainer.command_line import run
 from comal_trainer.contract.progress import MAX_REPORT_BYTES, Report
 from comal_trainer.follow import Follower, follow
 from comal_trainer.heartbeat import Heartbeat
@@ -206,3 +208,13 @@ def test_it_ends_well_when_it_is_asked_to_whoever_does_not_answer(
     assert process.returncode == 0
     # The first worker's last words could not be told.
     assert ("cannot post" in complaints) == (index == "0")
+
+
+def test_it_starts_where_no_file_may_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    with pytest.raises(SystemExit) as ended:
+        run(["--help"], {})
+    assert ended.value.code == 0
