@@ -211,6 +211,7 @@ def test_a_request_is_one_operation_in_the_portal(bed: Bed, relay: Relay, endpoi
     scored = of("diabetes-scorer", "RequestData", "400")
     assert scored["data"]["baseData"]["properties"]["comal.error"] == "body-not-json"
     # Nobody but the ingestion was called: not for statistics, not for orders.
+    assert bed.journal.refused == []
     assert {one.host for one in bed.journal.calls()} == {insights.HOST}
 
     assert relay.process is not None
