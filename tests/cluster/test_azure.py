@@ -7,7 +7,6 @@ own is asked of the cluster.
 from __future__ import annotations
 
 import json
-import socket
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from azure_in_cluster import BUNDLE, PROXY, Accounts, azure_beside
+from azure_in_cluster import BUNDLE, PROXY, Accounts, azure_beside, skip_elsewhere
 from callers import Callers, bearer
-from cluster.node.network import ADDRESSES
 from cluster_words import API, a_deployment, a_run, a_step, condition, key_of, wait_condition
 from demo.kubectl import Kubectl, Manifest
 from fake_azure import entra, insights
@@ -38,12 +36,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 @pytest.fixture(autouse=True)
 def _image(images: dict[str, str], cluster: Kubectl) -> None:
-    try:
-        socket.create_server((ADDRESSES.host, 0)).close()
-    except OSError:
-        pytest.skip("Azure's stand-in is beside the local node, and this cluster is another")
-    if "azure" not in images:
-        pytest.skip("what calls Azure is built by name only: make load-azure install")
+    skip_elsewhere(images)
     there = cluster.within("comal-system").items("configmaps")
     told = [one["data"].get("COMAL_AZURE_IMAGE") for one in there if "data" in one]
     if images.get("azure") not in told:

@@ -7,12 +7,10 @@ the cluster.
 from __future__ import annotations
 
 import json
-import socket
 
 import pytest
 
-from azure_in_cluster import BUNDLE, PROXY, azure_beside
-from cluster.node.network import ADDRESSES
+from azure_in_cluster import BUNDLE, PROXY, azure_beside, skip_elsewhere
 from cluster_words import API, a_deployment, a_run, a_step, condition, score, wait_condition
 from demo.kubectl import Kubectl, Manifest
 from fake_azure import container_registry
@@ -26,12 +24,7 @@ PLACE = f"{container_registry.HOST}/models/of-the-clinic"
 
 @pytest.fixture(autouse=True)
 def _image(images: dict[str, str]) -> None:
-    try:
-        socket.create_server((ADDRESSES.host, 0)).close()
-    except OSError:
-        pytest.skip("Azure's stand-in is beside the local node, and this cluster is another")
-    if "azure" not in images:
-        pytest.skip("what calls Azure is built by name only: make load-azure install")
+    skip_elsewhere(images)
 
 
 def a_registry() -> Manifest:

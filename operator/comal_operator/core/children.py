@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from comal_operator.core.plan import Manifest
+from comal_operator.core.plan import Manifest, Seen
 
 NONROOT_UID = 65532
 
@@ -49,6 +49,18 @@ def is_ours(child: Manifest, owner: Manifest) -> bool:
     """Return whether `child` is controlled by exactly this `owner` (by uid, not by name)."""
     references: Sequence[Mapping[str, Any]] = child["metadata"].get("ownerReferences") or ()
     return any(r.get("controller") and r.get("uid") == owner["metadata"]["uid"] for r in references)
+
+
+def pods_with(labels: Mapping[str, str], seen: Seen) -> list[Manifest]:
+    """Return the Pods with these labels that nobody has deleted, by name."""
+    marks = labels.items()
+    found = [
+        pod
+        for pod in seen.all("Pod")
+        if marks <= (pod["metadata"].get("labels") or {}).items()
+        and "deletionTimestamp" not in pod["metadata"]
+    ]
+    return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
 
 
 def pod_security() -> dict[str, Any]:

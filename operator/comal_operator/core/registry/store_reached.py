@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from comal_operator.core.children import pods_with
 from comal_operator.core.conditions import condition
 from comal_operator.core.plan import Manifest, Seen, Settings
 from comal_operator.core.reasons import AzureState, RegistryReason
@@ -28,7 +29,7 @@ def store_reached(registry: Manifest, seen: Seen, settings: Settings) -> Mapping
     status = (live or {}).get("status") or {}
     whole = all(status.get(key) == REPLICAS for key in ("availableReplicas", "updatedReplicas"))
     # One that has another login than those that run is told, though they go on.
-    problem = None if whole else problem_of(_pods(registry, seen))
+    problem = None if whole else problem_of(pods_with(registry_labels(registry), seen))
     if problem is not None:
         return condition(STORE_REACHED, False, problem.reason, problem.message)
     if status.get("availableReplicas"):
@@ -36,14 +37,3 @@ def store_reached(registry: Manifest, seen: Seen, settings: Settings) -> Mapping
         text = f"models lie in {where}, which is reached as {who}"
         return condition(STORE_REACHED, True, RegistryReason.REACHED, text)
     return condition(STORE_REACHED, None, RegistryReason.STARTING, f"looking for {where}")
-
-
-def _pods(registry: Manifest, seen: Seen) -> list[Manifest]:
-    marks = registry_labels(registry).items()
-    found = [
-        pod
-        for pod in seen.all("Pod")
-        if marks <= (pod["metadata"].get("labels") or {}).items()
-        and "deletionTimestamp" not in pod["metadata"]
-    ]
-    return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))

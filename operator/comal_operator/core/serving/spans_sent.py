@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from comal_operator.api.telemetry import Telemetry
-from comal_operator.core.children import is_ours
+from comal_operator.core.children import is_ours, pods_with
 from comal_operator.core.conditions import condition
 from comal_operator.core.plan import Action, Delete, Manifest, Ref, Seen, Settings
 from comal_operator.core.reasons import AzureState
@@ -28,7 +28,7 @@ def spans_sent(
     if not settings.azure_image:
         return [condition(SPANS_SENT, False, AzureState.IMAGE_MISSING, NO_IMAGE)]
     status = (seen.get("Deployment", relay_name(mdep)) or {}).get("status") or {}
-    problem = problem_of(_pods(mdep, seen))
+    problem = problem_of(pods_with(component_selector(mdep, SPANS), seen))
     if problem is not None:
         return [condition(SPANS_SENT, False, problem.reason, problem.message)]
     if status.get("availableReplicas"):
@@ -51,14 +51,3 @@ def superfluous_relay(
         for one in there
         if one is not None and is_ours(one, mdep) and "deletionTimestamp" not in one["metadata"]
     )
-
-
-def _pods(mdep: Manifest, seen: Seen) -> list[Manifest]:
-    marks = component_selector(mdep, SPANS).items()
-    found = [
-        pod
-        for pod in seen.all("Pod")
-        if marks <= (pod["metadata"].get("labels") or {}).items()
-        and "deletionTimestamp" not in pod["metadata"]
-    ]
-    return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
