@@ -118,6 +118,9 @@ class World:
                 old = self.objects[key]
                 meta = {**old["metadata"], **manifest["metadata"]}
                 self.objects[key] = {**old, "metadata": meta}
+                if "spec" in manifest:
+                    spec = {**old["spec"], **manifest["spec"]}
+                    self.objects[key] = {**self.objects[key], "spec": spec}
         elif isinstance(action, WriteStatus):
             key = (action.ref.kind, action.ref.name)
             old = self.objects[key]

@@ -45,7 +45,8 @@ CALLS = (
     Calls("apps", "controllerrevisions", ("create", "delete", *_READ)),
     Calls("apps", "deployments", (*_APPLY, "delete")),
     Calls("autoscaling", "horizontalpodautoscalers", (*_APPLY, "delete")),
-    Calls("batch", "jobs", ("create", "delete", *_READ)),
+    # Patched: only `suspend` of a load whose scorer does not come up.
+    Calls("batch", "jobs", ("create", "delete", "patch", *_READ)),
     Calls("discovery.k8s.io", "endpointslices", _READ),
     # Only `active`, when a run that names a queue is suspended and goes on.
     Calls("kueue.x-k8s.io", "workloads", ("get", "list", "patch")),

@@ -113,6 +113,58 @@ def test_what_goes_wrong_is_recorded_and_the_model_registered(wrong: str) -> Non
     assert words.get(wrong, "") in profile["sizes"][0].get("error", "")
 
 
+ENDS: dict[str, tuple[dict[str, Any], int]] = {
+    "killed for memory": ({"reason": "OOMKilled", "exitCode": 137}, 0),
+    "ended 3 times: exit code 1 no such file": (
+        {"reason": "Error", "exitCode": 1, "message": "no such file"},
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("told", ENDS)
+def test_a_scorer_that_does_not_come_up_is_not_waited_for(told: str) -> None:
+    """It ends as often as it starts: the callers would wait for minutes."""
+    world = pushed()
+    job = world.job("comal-profile-0")
+    last, times = ENDS[told]
+    scorer = {"name": "scorer", "restartCount": times, "lastState": {"terminated": last}}
+    pod = an_ended_pod(job)
+    world.add({**pod, "status": {"phase": "Pending", "initContainerStatuses": [scorer]}})
+    world.settle()
+    stopped = world.job("comal-profile-0")
+    assert stopped["spec"] == {**job["spec"], "suspend": True}
+    # Its Pod goes with it; what the Job bears is enough.
+    world.objects.pop(("Pod", pod["metadata"]["name"]))
+    world.end("comal-profile-1", said=ANSWER)
+    profile = registered(world)
+    assert told in profile["sizes"][0]["error"]
+    assert profile["recommended"] == SIZES[1]
+
+
+def test_a_load_that_may_not_be_stopped_goes_on() -> None:
+    """An operator before its new Role, or an admission webhook: the callers give up in the end."""
+    world = pushed()
+    job = world.job("comal-profile-0")
+    killed = {"name": "scorer", "lastState": {"terminated": {"reason": "OOMKilled"}}}
+    pod = an_ended_pod(job)
+    world.add({**pod, "status": {"phase": "Pending", "initContainerStatuses": [killed]}})
+    world.refusals["Job", job["metadata"]["name"]] = "jobs is forbidden"
+    world.settle()
+    assert world.job("comal-profile-0")["spec"] == job["spec"]
+    assert conditions(world.status())["Ready"] == ("False", "Profiling")
+
+
+def test_a_scorer_that_ended_once_may_come_up() -> None:
+    world = pushed()
+    job = world.job("comal-profile-0")
+    once = {"name": "scorer", "restartCount": 1, "lastState": {"terminated": {"exitCode": 1}}}
+    pod = an_ended_pod(job)
+    world.add({**pod, "status": {"phase": "Pending", "initContainerStatuses": [once]}})
+    world.settle()
+    assert world.job("comal-profile-0")["spec"] == job["spec"]
+
+
 def test_a_profile_without_a_good_size_recommends_none() -> None:
     world = pushed()
     for number in range(2):

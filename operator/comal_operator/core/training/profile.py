@@ -6,13 +6,13 @@ numbers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from comal_operator.api.model_version import ModelProfile, SizeProfile
 from comal_operator.api.training_profile import Profile, Size
 from comal_operator.core.children import is_ours
 from comal_operator.core.conditions import is_true
-from comal_operator.core.plan import Manifest, Seen
+from comal_operator.core.plan import Apply, Manifest, Seen
 from comal_operator.core.reasons import RunReason
 from comal_operator.core.training.look import Facts, Look, Next, State
 from comal_operator.core.training.pods import pods_of
@@ -21,6 +21,12 @@ from comal_operator.core.training.profile_sizes import recommend
 from comal_operator.core.training.report import report, why
 from comal_trainer.contract import Registered
 from comal_trainer.contract.profile import PROFILE_COMMAND, Profiled
+
+_KILLED = "the scoring container was killed for memory"
+# Why a Job was stopped before it could answer.
+_STOPPED_FOR = "comal.dev/stopped-for"
+# A container that ended so often will not come up.
+_ENDS = 3
 
 
 def profiled(look: Look, pushed: Registered, facts: Facts) -> ModelProfile | Next | None:
@@ -48,8 +54,17 @@ def _one(
     state = State("Going", RunReason.PROFILING, text, PROFILE_COMMAND, facts)
     job = profile_job(look, profile, number, pushed.digest)
     live = look.seen.get("Job", job["metadata"]["name"])
-    if live is not None and is_ours(live, look.run) and _has_failed(live):
-        return Profiled(), f"it did not run: {why(live, look)}"
+    if live is not None and is_ours(live, look.run):
+        if _has_failed(live):
+            return Profiled(), f"it did not run: {why(live, look)}"
+        stopped = (live["metadata"].get("annotations") or {}).get(_STOPPED_FOR)
+        if stopped is not None:
+            return Profiled(), stopped
+        # Its callers would wait for minutes; they do where it may not be stopped.
+        refused = ("Job", live["metadata"]["name"]) in look.seen.refusals
+        hopeless = _hopeless(pods_of(live, look.seen))
+        if hopeless is not None and not refused and not _is_complete(live):
+            return Next(state, (Apply((_stopped(live, hopeless),)),))
     answer = report(look, job, Profiled, state, RunReason.PROFILING)
     if answer.answer is None:
         return _going(answer.next or Next(state), state)
@@ -67,7 +82,7 @@ def _going(following: Next, state: State) -> Next:
 
 def _wrong(answer: Profiled, seen: Seen, job: Manifest | None) -> str:
     if job is not None and _killed_for_memory(pods_of(job, seen)):
-        return "the scoring container was killed for memory"
+        return _KILLED
     if answer.error is not None:
         return answer.error.message
     return "the scoring container was restarted under the load" if answer.restarts else ""
@@ -90,15 +105,51 @@ def _told(size: Size, answer: Profiled, wrong: str) -> SizeProfile:
     )
 
 
+def _stopped(job: Manifest, why: str) -> Manifest:
+    """Return what is applied to a Job that has nothing more to say: its Pod goes, it stays."""
+    meta = job["metadata"]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": meta["name"],
+            "namespace": meta["namespace"],
+            "annotations": {_STOPPED_FOR: why},
+        },
+        "spec": {"suspend": True},
+    }
+
+
 def _has_failed(job: Manifest) -> bool:
     return is_true(job.get("status", {}).get("conditions"), "Failed")
 
 
+def _is_complete(job: Manifest) -> bool:
+    return is_true(job.get("status", {}).get("conditions"), "Complete")
+
+
+def _hopeless(pods: Sequence[Manifest]) -> str | None:
+    """Return why the scoring container will not come up; None while it may."""
+    if _killed_for_memory(pods):
+        return _KILLED
+    for one in _scorers(pods):
+        if one.get("restartCount", 0) >= _ENDS:
+            last = (one.get("lastState") or {}).get("terminated") or {}
+            said = f"exit code {last.get('exitCode')} {last.get('message', '')[-400:]}".strip()
+            return f"the scoring container ended {one['restartCount']} times: {said}"
+    return None
+
+
 def _killed_for_memory(pods: Sequence[Manifest]) -> bool:
+    for one in _scorers(pods):
+        states = (one.get("state") or {}, one.get("lastState") or {})
+        if "OOMKilled" in {(state.get("terminated") or {}).get("reason") for state in states}:
+            return True
+    return False
+
+
+def _scorers(pods: Sequence[Manifest]) -> Iterator[Manifest]:
     for pod in pods:
         for one in pod.get("status", {}).get("initContainerStatuses") or ():
-            states = (one.get("state") or {}, one.get("lastState") or {})
-            reasons = {(state.get("terminated") or {}).get("reason") for state in states}
-            if one.get("name") == SCORER and "OOMKilled" in reasons:
-                return True
-    return False
+            if one.get("name") == SCORER:
+                yield one
