@@ -5,7 +5,6 @@ Deployments, endpoints and Pods are what nobody but this test moves here; all wr
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import Sequence
@@ -130,7 +129,7 @@ class Endpoint:
             case Create(manifest):
                 self.admin.post(self._path(manifest["kind"]), manifest)
             case CreateCredentials(manifest):
-                kept = asyncio.run(with_credentials(action))
+                kept = with_credentials(action)
                 self.admin.post(self._path("Secret"), kept)
                 self.made["Secret", manifest["metadata"]["name"]] = dict(manifest)
             case Apply(manifests, manager):

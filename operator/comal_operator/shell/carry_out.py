@@ -74,7 +74,7 @@ class Deeds:
         return view.without(Ref.of(manifest)) if found is None else self._met(view, found)
 
     async def _create_credentials(self, view: View, action: CreateCredentials) -> View:
-        body = await with_credentials(action)
+        body = with_credentials(action)
         if await self._gateway.create(body) is None:
             # Ours from before a crash, or of a namesake who is gone: then it goes too.
             await self._gateway.check_controller(action.manifest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -98,7 +97,7 @@ def test_nodes_leave_the_address_of_callers_that_are_judged_by_it() -> None:
 
 def test_keys_are_long_and_never_the_same() -> None:
     action = CreateCredentials({"kind": "Secret"}, Credentials.KEYS)
-    one, other = [asyncio.run(with_credentials(action))["data"] for _ in range(2)]
+    one, other = [with_credentials(action)["data"] for _ in range(2)]
     assert set(one) == {"primary", "secondary"}
     assert len({*one.values(), *other.values()}) == 4
     assert all(len(key) > 40 for key in one.values())
