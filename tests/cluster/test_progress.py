@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from typing import Any
 
 import pytest
 
@@ -14,16 +13,19 @@ from demo.kubectl import Kubectl, Manifest
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-# The step goes on once the test has seen what it said: it can exec nothing, but make a Pod write.
+# The step goes on once the test has seen what it said.
 SLOW = (
     "import pathlib, time\n"
+    "def wait(name):\n"
+    "    while not pathlib.Path('/tmp', name).exists():\n"
+    "        time.sleep(0.2)\n"
     "from comal_trainer.heartbeat import Heartbeat\n"
     "with Heartbeat() as heartbeat:\n"
     "    heartbeat.report(percent=40, epoch='2/5', step=80, eta_seconds=90,\n"
     "                     metrics={'loss': 0.4}, resumed_from='step 60')\n"
-    "    time.sleep(25)\n"
+    "    wait('first')\n"
     "    heartbeat.report(percent=80, epoch='4/5', step=160, metrics={'loss': 0.2, 'auc': 0.9})\n"
-    "    time.sleep(25)\n"
+    "    wait('second')\n"
 )
 # What another language would do: no client, only the series; and a loud end.
 SERIES = (
@@ -39,10 +41,12 @@ TELLS = (
 )
 
 
-def progress_of(kubectl: Kubectl, name: str) -> dict[str, Any]:
-    found = kubectl.find("trainingrun", name) or {}
-    progress: dict[str, Any] = (found.get("status") or {}).get("progress") or {}
-    return progress
+def seen(kubectl: Kubectl, name: str, what: str) -> None:
+    """Let the step of run `name` go on."""
+    label = f"comal.dev/training-run={name},comal.dev/step=train"
+    (pod,) = kubectl.items("pods", "-l", label)
+    path = f"/tmp/{what}"  # noqa: S108 - the container's own
+    kubectl.run("exec", pod["metadata"]["name"], "-c", "step", "--", "touch", path)
 
 
 def wait_percent(kubectl: Kubectl, name: str, percent: int) -> Manifest:
@@ -65,8 +69,10 @@ def test_a_step_is_followed_while_it_runs(kubectl: Kubectl) -> None:
     shown = kubectl.run("get", "trainingrun", "followed")
     assert "20% 1m" in shown
 
+    seen(kubectl, "followed", "first")
     status = wait_percent(kubectl, "followed", 40)["status"]
     assert status["metrics"] == {"auc": "0.9", "loss": "0.2"}
+    seen(kubectl, "followed", "second")
 
     done = wait_condition(kubectl, "trainingrun", "followed", ("Complete", "True"))["status"]
     assert done["progress"] == {"text": "100%", "percent": 100}
@@ -83,7 +89,7 @@ def test_a_step_is_followed_while_it_runs(kubectl: Kubectl) -> None:
 
 
 def test_a_step_that_only_writes_files_is_followed_and_collected(kubectl: Kubectl) -> None:
-    script = f"{TELLS}; {SERIES}; sleep 25"
+    script = f"{TELLS}; {SERIES}; until [ -e /tmp/told ]; do sleep 0.2; done"
     kubectl.apply(
         a_run(
             "series",
@@ -95,6 +101,7 @@ def test_a_step_that_only_writes_files_is_followed_and_collected(kubectl: Kubect
     status = wait_percent(kubectl, "series", 40)["status"]
     assert status["progress"]["epoch"] == "2/5"
     assert status["metrics"] == {"mse": "3", "rows": "120"}
+    seen(kubectl, "series", "told")
     # What is beside the step ends with it: else its Job would not, and nothing were collected.
     done = wait_condition(kubectl, "trainingrun", "series", ("Complete", "True"))["status"]
     assert done["metrics"] == {"mse": "3", "rows": "120"}
