@@ -44,6 +44,7 @@ tensors = {
 card = {"format": "onnx", "file": "model.onnx", "contract": "data-matrix", "signature": tensors}
 (folder / "model.yaml").write_text(json.dumps(card))
 pathlib.Path(os.environ["COMAL_METRICS_FILE"]).write_text('{"rows": %d}' % rows)
+print(f"trained a table of {rows} rows")
 """
 GOOD, POISON = json.dumps({"data": [[0.5, 1.0]]}), json.dumps({"data": [[5.0, 1.0]]})
 

@@ -6,6 +6,7 @@ import pytest
 
 from cluster_words import a_deployment, a_run, a_step, condition, wait_condition
 from demo.kubectl import Kubectl, Manifest
+from table_model import MODEL
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -24,15 +25,26 @@ def diabetes(name: str, alpha: str, **gate: object) -> Manifest:
     )
 
 
+def table(name: str, rows: int, **gate: object) -> Manifest:
+    """Return a run of one short step, whose metric is as large as it says; less is better."""
+    return a_run(
+        name,
+        a_step("train", command=["python", "-c", MODEL]),
+        parameters={"rows": str(rows)},
+        gate={"metric": "rows", "goal": "Minimize", **gate},
+        register={"model": "table"},
+    )
+
+
 def over(kubectl: Kubectl, name: str) -> Manifest:
     return wait_condition(kubectl, "trun", name, ("Complete", "True"), seconds=300)
 
 
 def test_guards_and_onreject(kubectl: Kubectl) -> None:
-    guard = {"metric": "mse", "max": "3000"}
+    guard = {"metric": "rows", "max": "2"}
     kubectl.apply(
-        diabetes("guarded", "0.4", guards=[guard], onReject="Fail"),
-        diabetes("given-up", "0.4", threshold="1", onReject="Cancel"),
+        table("guarded", 3, guards=[guard], onReject="Fail"),
+        table("given-up", 3, threshold="1", onReject="Cancel"),
     )
     run = wait_condition(kubectl, "trun", "guarded", ("Failed", "True"), seconds=300)
     assert condition(run, "GatePassed")["reason"] == "GuardMissed"
@@ -44,18 +56,18 @@ def test_guards_and_onreject(kubectl: Kubectl) -> None:
 
 
 def test_the_deployed_version_is_what_is_to_be_beaten(kubectl: Kubectl) -> None:
-    kubectl.apply(diabetes("good", "0.4"))
+    kubectl.apply(table("good", 1))
     over(kubectl, "good")
-    kubectl.apply(a_deployment("diabetes", model={"name": "diabetes", "version": "1"}))
-    kubectl.apply(diabetes("worse", "0.9", baseline={"select": "None"}))
-    wait_condition(kubectl, "mdep", "diabetes", ("Ready", "True"), seconds=240)
+    kubectl.apply(a_deployment("table", model={"name": "table", "version": "1"}))
+    kubectl.apply(table("worse", 3, baseline={"select": "None"}))
+    wait_condition(kubectl, "mdep", "table", ("Ready", "True"), seconds=240)
     over(kubectl, "worse")
 
     # Newer than the deployed one, and worse than it: better than the newest is not enough.
-    kubectl.apply(diabetes("middle", "0.5", baseline={"select": "Deployed"}))
+    kubectl.apply(table("middle", 2, baseline={"select": "Deployed"}))
     run = over(kubectl, "middle")
     assert condition(run, "Ready")["reason"] == "Rejected"
-    assert "diabetes-v1" in condition(run, "GatePassed")["message"]
+    assert "table-v1" in condition(run, "GatePassed")["message"]
 
 
 def test_two_runs_that_end_together_cannot_both_beat_the_same_version(kubectl: Kubectl) -> None:

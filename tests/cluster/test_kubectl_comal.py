@@ -12,11 +12,11 @@ import pytest
 
 from cluster_words import a_deployment, a_run, a_step, wait_condition
 from demo.kubectl import Kubectl
+from table_model import GOOD
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 VENV = Path(__file__).resolve().parents[2] / ".venv" / "bin"
-ROW = json.dumps({"data": [[0.03, 0.05, 0.06, 0.02, -0.04, -0.03, -0.04, -0.002, 0.02, -0.02]]})
 ROLLOUT = {
     "steps": [{"percent": "10", "approval": "Required"}, {"percent": "50", "for": "10m"}],
     "bake": "10m",
@@ -45,59 +45,55 @@ def comal(kubectl: Kubectl, *arguments: str, stdin: str = "") -> str:
 
 
 def answer(kubectl: Kubectl, *arguments: str) -> Any:
-    asked = ("invoke", "diabetes", "-f", "-", "-o", "json")
-    return json.loads(comal(kubectl, *asked, *arguments, stdin=ROW))
+    asked = ("invoke", "by-hand", "-f", "-", "-o", "json")
+    return json.loads(comal(kubectl, *asked, *arguments, stdin=GOOD))
 
 
-def train(kubectl: Kubectl, name: str, alpha: str) -> None:
-    steps = [a_step(step, args=["diabetes", step]) for step in ("train", "evaluate")]
-    register = {"model": "diabetes"}
-    kubectl.apply(a_run(name, *steps, parameters={"alpha": alpha}, register=register))
+def serve(kubectl: Kubectl, version: str) -> None:
+    model = {"name": "table", "version": version}
+    kubectl.apply(a_deployment("by-hand", model=model, access={}, rollout=ROLLOUT))
 
 
-def test_a_rollout_by_hand(kubectl: Kubectl) -> None:
-    train(kubectl, "first", "0.5")
-    model = {"name": "diabetes", "latest": True}
-    kubectl.apply(a_deployment("diabetes", model=model, access={}, rollout=ROLLOUT))
-    wait_condition(kubectl, "mdep", "diabetes", ("Ready", "True"), seconds=240)
-    assert "loss" not in comal(kubectl, "logs", "first", "evaluate")
+def test_a_rollout_by_hand(served: Kubectl) -> None:
+    kubectl = served
+    serve(kubectl, "1")
+    wait_condition(kubectl, "mdep", "by-hand", ("Ready", "True"), seconds=240)
+    assert "trained a table of 2 rows" in comal(kubectl, "logs", "first", "train")
     assert answer(kubectl)["version"] == "1", "with the key that the plugin finds"
 
-    train(kubectl, "second", "0.4")
+    serve(kubectl, "2")
     wait_condition(
-        kubectl, "mdep", "diabetes", ("Ready", "False"), reason="AwaitingApproval", seconds=240
+        kubectl, "mdep", "by-hand", ("Ready", "False"), reason="AwaitingApproval", seconds=240
     )
-    seen = comal(kubectl, "status", "diabetes")
+    seen = comal(kubectl, "status", "by-hand")
     assert "AwaitingApproval" in seen
     assert "candidate" in seen
     found = answer(kubectl, "--revision", "candidate")
     assert (found["status"], found["version"]) == (200, "2"), "whatever its share is"
 
-    assert "diabetes-v2" in comal(kubectl, "approve", "diabetes")
-    assert "paused" in comal(kubectl, "pause", "diabetes")
-    wait_condition(kubectl, "mdep", "diabetes", ("Ready", "False"), reason="Paused", seconds=60)
-    assert "resumed" in comal(kubectl, "resume", "diabetes")
-    assert "promoted" in comal(kubectl, "promote", "diabetes")
-    wait_condition(kubectl, "mdep", "diabetes", ("Ready", "False"), reason="Baking", seconds=60)
+    assert "table-v2" in comal(kubectl, "approve", "by-hand")
+    assert "paused" in comal(kubectl, "pause", "by-hand")
+    wait_condition(kubectl, "mdep", "by-hand", ("Ready", "False"), reason="Paused", seconds=60)
+    assert "resumed" in comal(kubectl, "resume", "by-hand")
+    assert "promoted" in comal(kubectl, "promote", "by-hand")
+    wait_condition(kubectl, "mdep", "by-hand", ("Ready", "False"), reason="Baking", seconds=60)
     assert {answer(kubectl)["version"] for _ in range(3)} == {"2"}
 
-    assert "rolled back" in comal(kubectl, "rollback", "diabetes")
-    wait_condition(
-        kubectl, "mdep", "diabetes", ("Stalled", "True"), reason="RolledBack", seconds=60
-    )
+    assert "rolled back" in comal(kubectl, "rollback", "by-hand")
+    wait_condition(kubectl, "mdep", "by-hand", ("Stalled", "True"), reason="RolledBack", seconds=60)
     assert {answer(kubectl)["version"] for _ in range(3)} == {"1"}
-    rows = json.loads(comal(kubectl, "history", "diabetes", "-o", "json"))
+    rows = json.loads(comal(kubectl, "history", "by-hand", "-o", "json"))
     assert [(one["model"], one["role"]) for one in rows] == [
-        ("diabetes-v2", "rejected"),
-        ("diabetes-v1", "stable"),
+        ("table-v2", "rejected"),
+        ("table-v1", "stable"),
     ]
 
-    assert "retried" in comal(kubectl, "retry", "diabetes")
+    assert "retried" in comal(kubectl, "retry", "by-hand")
     wait_condition(
-        kubectl, "mdep", "diabetes", ("Ready", "False"), reason="AwaitingApproval", seconds=120
+        kubectl, "mdep", "by-hand", ("Ready", "False"), reason="AwaitingApproval", seconds=120
     )
-    assert "aborted" in comal(kubectl, "abort", "diabetes")
-    assert '"status":200' in comal(kubectl, "logs", "diabetes", "stable", "--tail", "100")
+    assert "aborted" in comal(kubectl, "abort", "by-hand")
+    assert '"status":200' in comal(kubectl, "logs", "by-hand", "stable", "--tail", "100")
 
 
 def test_a_training_by_hand(kubectl: Kubectl) -> None:
