@@ -47,7 +47,7 @@ class Story:
 
     def begin(self, name: str, **how: object) -> int:
         """Let Git want the next version, and return it."""
-        wanted = VERSIONS[VERSIONS.index(self.stable) - 1]
+        wanted = VERSIONS[VERSIONS.index(self.stable) + 1 - len(VERSIONS)]
         self.number += 1
         self.enter(name, self.stable, wanted)
         self.endpoint.apply(wanted, self.number, **how)  # type: ignore[arg-type]
@@ -113,13 +113,14 @@ def lose_scorers(story: Story) -> None:
 
 
 def lose_control(story: Story) -> None:
-    """Promote while a router, the operator and the API server go away."""
+    """Promote while the operator and the API server go away and a router drains."""
     wanted = story.begin("promote", steps=HELD)
     story.endpoint.share("50")
     live = (story.stable, wanted)
     kubectl = story.endpoint.kubectl
     story.enter("router deleted", *live)
-    kubectl.run("delete", "pod", story.endpoint.pods("router")[0], "--wait=true", timeout=180)
+    kubectl.run("delete", "pod", story.endpoint.pods("router")[0], "--wait=false")
+    # The old one drains for most of a minute, through all that follows.
     _available(kubectl, "app.kubernetes.io/component=router")
     story.enter("operator killed", *live)
     operator = story.cluster.within("comal-system")

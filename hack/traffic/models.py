@@ -61,11 +61,21 @@ def is_right(version: str, body: int, text: str) -> bool:
         return False
 
 
+def train(kubectl: Kubectl, number: int, rows: int = 2) -> None:
+    """Begin what registers the version of that number; its table has so many rows."""
+    step = a_step("train", command=["python", "-c", _SCRIPT])
+    parameters = {"number": str(number), "rows": str(rows)}
+    name = f"{MODEL}-{number}"
+    kubectl.apply(a_run(name, step, parameters=parameters, register={"model": MODEL}))
+
+
+def registered(kubectl: Kubectl, number: int) -> None:
+    """Wait for that version."""
+    wait_condition(kubectl, "trun", f"{MODEL}-{number}", ("Complete", "True"), seconds=300)
+
+
 def register(kubectl: Kubectl, rows: Mapping[int, int]) -> None:
     """Register a version for each number, one after the other; its table has so many rows."""
     for number, length in sorted(rows.items()):
-        step = a_step("train", command=["python", "-c", _SCRIPT])
-        parameters = {"number": str(number), "rows": str(length)}
-        name = f"{MODEL}-{number}"
-        kubectl.apply(a_run(name, step, parameters=parameters, register={"model": MODEL}))
-        wait_condition(kubectl, "trun", name, ("Complete", "True"), seconds=300)
+        train(kubectl, number, length)
+        registered(kubectl, number)

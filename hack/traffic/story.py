@@ -15,7 +15,7 @@ from demo.kubectl import Kubectl
 from demo.traffic import Traffic, start_traffic
 from traffic.changes import REST, VERSIONS, Story, rollouts
 from traffic.endpoint import Endpoint
-from traffic.models import BODIES, is_right, register
+from traffic.models import BODIES, is_right, register, registered, train
 from traffic.windows import Row, rows
 
 _RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -38,10 +38,14 @@ def scorer_image() -> str:
 
 def watch(kubectl: Kubectl, *, count: int, requests: int, rate: float) -> list[Row]:
     """Return what `count` rollouts cost the callers, who send at least so many requests."""
-    register(kubectl, dict.fromkeys(VERSIONS, 2))
     endpoint = Endpoint(kubectl)
-    endpoint.apply(VERSIONS[0], 0)
-    status = endpoint.at_rest(VERSIONS[0])["status"]
+    first, second, third = VERSIONS
+    register(kubectl, {first: 2})
+    endpoint.apply(first, 0)
+    # It starts while the second is trained, and callers begin while the third is.
+    register(kubectl, {second: 2})
+    train(kubectl, third)
+    status = endpoint.at_rest(first)["status"]
     traffic = start_traffic(
         kubectl,
         "callers",
@@ -54,6 +58,8 @@ def watch(kubectl: Kubectl, *, count: int, requests: int, rate: float) -> list[R
     story = Story(kubectl.within(""), endpoint)
     story.rest()
     for number, change in enumerate(rollouts(count), start=1):
+        if number == 2:
+            registered(kubectl, third)
         say(f"rollout {number} of {count}")
         change(story)
     _wait_for_requests(traffic, requests)

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 
 def test_no_change_costs_a_caller_an_answer(kubectl: Kubectl) -> None:
-    listed = watch(kubectl, count=5, requests=30_000, rate=150)
+    listed = watch(kubectl, count=5, requests=30_000, rate=200)
     print_rows(listed)
     total = listed[-1]
     assert total.requests >= 30_000
