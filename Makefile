@@ -84,7 +84,7 @@ AGAIN := --reruns 2 -raR
 # Three on two cores: much of this waits for health checks, drains and time-outs.
 .PHONY: unit
 unit: ## what needs no cluster: decisions, trainer, scorer, router
-	@$(VENV)/pytest -q -n 3 $(AGAIN) tests/unit tests/router
+	@$(VENV)/pytest -q -n 3 --dist worksteal $(AGAIN) tests/unit tests/router
 
 .PHONY: apiserver
 apiserver: ## a real API server: CRDs, wrong manifests, admission, the shell
@@ -164,7 +164,7 @@ ALONE := tests/cluster/test_zz_permissions.py tests/cluster/test_changes.py
 # Three at a time on two cores: much of a story is waiting.
 .PHONY: stories
 stories: ## the user's stories on the cluster, with the operator installed
-	@$(VENV)/pytest -q -n 3 $(AGAIN) --durations=0 --durations-min=5 tests/cluster $(foreach one,$(ALONE),--ignore $(one))
+	@$(VENV)/pytest -q -n 3 --dist worksteal $(AGAIN) --durations=0 --durations-min=5 tests/cluster $(foreach one,$(ALONE),--ignore $(one))
 	@$(VENV)/pytest -q -s $(AGAIN) $(ALONE)
 
 CALLS ?= 100000

@@ -54,6 +54,11 @@ def a_namespace(cluster: Kubectl, of: str) -> Iterator[Kubectl]:
         cluster.run("delete", "namespace", name, "--wait=false")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Put the stories that share models side by side: then one process trains them, not each."""
+    items.sort(key=lambda item: "served" not in item.fixturenames)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say why a test had to be run again: else that is forgotten once it passes."""
     for report in terminalreporter.stats.get("rerun", ()):
