@@ -19,6 +19,9 @@ from typing import Any
 
 _POLL_SECONDS = 0.05
 _RESTART_SECONDS = 1.0
+# All daemons are Go programs with small heaps: collecting garbage a quarter as often, up to a heap
+# of 1 GiB, leaves more of a machine's two cores to what runs on it.
+_DAEMONS_ENVIRONMENT = {"GOGC": "400", "GOMEMLIMIT": "1GiB"}
 
 
 def _run(*argv: str) -> None:
@@ -81,6 +84,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=os.environ | _DAEMONS_ENVIRONMENT,
                 start_new_session=True,
             )
         self.pid = process.pid
