@@ -28,6 +28,7 @@ from comal_operator.core.serving.memory import Memory
 from comal_operator.core.serving.retirement import is_left
 from comal_operator.core.serving.rollout import advance, drained
 from comal_operator.core.serving.sight import Sight
+from comal_operator.core.serving.upkeep import Upkeep
 from comal_operator.core.training import decide
 from comal_operator.core.training.cache import Turn, turn
 from comal_operator.core.training.objects import run_child_name
@@ -241,6 +242,12 @@ MUTANTS = (
         quick=True,
         plant=replaced_function(advance, _advance_unasked),
         scenarios=("routers are slow",),
+    ),
+    Mutant(
+        name="what routers run is not compared",
+        plant=replaced(Upkeep, "tell_again", lambda *_: ()),
+        scenarios=("deploy first",),
+        kills=every_write(When.FROZEN, 24),
     ),
     Mutant(
         name="a check's rounds have random names",
