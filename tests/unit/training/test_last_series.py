@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from comal_operator.core.plan import Heard, LogTail, Plan, StepProgress
+from comal_operator.core.plan import Create, Heard, LogTail, Plan, StepProgress, WriteStatus
 from comal_trainer.contract.progress import Report
 from make import a_pod, a_run, a_running_pod, conditions
 from training_world import World
@@ -175,6 +175,20 @@ def test_an_end_that_nobody_waits_with_is_there_at_once_and_the_series_comes(mom
     world.answers.clear()
     plan = world.plan()
     assert (plan.actions, plan.questions) == ((), ())
+
+
+def test_an_end_that_nobody_waits_with_is_written_once_and_after_the_job_is_made() -> None:
+    """Nothing is made for a run that has ended: made later it would be lost in a crash."""
+    world = running()
+    world.end("train")
+    actions = world.plan().actions
+    (made,) = (n for n, one in enumerate(actions) if isinstance(one, Create) and _reads(one))
+    (written,) = (one for one in actions[made:] if isinstance(one, WriteStatus))
+    assert conditions(written.status)["Complete"] == ("True", "Completed")
+
+
+def _reads(action: Create) -> bool:
+    return "comal-series" in action.manifest["metadata"]["name"]
 
 
 @pytest.mark.parametrize("moment", LATE)

@@ -139,7 +139,9 @@ def _plan(look: Look, following: Next) -> Plan:
         only_news = news.alone and not following.actions
         writes = (WriteStatus(Ref.of(look.run), version, status, only_news),)
     # Made before what it tells of is remembered: then never again.
-    told = (*events(look, state), *notices(look, state, status)) if writes else ()
+    told: tuple[Action, ...] = ()
+    if writes:
+        told = (*following.made_first, *events(look, state), *notices(look, state, status))
     if not following.actions:
         return Plan((*told, *writes), questions(look), again)
     first = following.memory_first or is_unwritten(look) or _news_of_ends(look)

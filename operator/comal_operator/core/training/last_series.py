@@ -7,6 +7,7 @@ is cancelled, or whose steps told nothing, ends at once, and its series is kept 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from comal_operator.core.children import is_ours
@@ -36,15 +37,16 @@ def series_first(look: Look, following: Next) -> Next:
     if not _is_wanted(look, end):
         return following
     job = series_job(look)
-    text = f"{end.message}; keeping the metrics that were reported"
-    reason = RunReason.CANCELLED if end.kind == "Cancelled" else RunReason.COLLECTING
-    going = State("Going", reason, text, "series", end.facts, is_over=True)
     key = ("Job", job["metadata"]["name"])
     live = look.seen.get(*key)
-    if live is None:
-        return following if key in look.seen.refusals else Next(going, (Create(job),))
-    if end.kind == "Cancelled" or not _is_told(look, end):
+    if live is None and key in look.seen.refusals:
         return following
+    if end.kind == "Cancelled" or not _is_told(look, end):
+        return following if live is not None else replace(following, made_first=(Create(job),))
+    text = f"{end.message}; keeping the metrics that were reported"
+    going = State("Going", RunReason.COLLECTING, text, "series", end.facts, is_over=True)
+    if live is None:
+        return Next(going, (Create(job),))
     left = _left(live, look.now)
     if left <= timedelta() or _has_failed(live) or not is_ours(live, look.run):
         return following

@@ -72,6 +72,8 @@ class Next:
     look_again: timedelta | None = None
     memory_first: bool = False
     """Whether the status must be written before the actions, which are built on it."""
+    made_first: tuple[Action, ...] = ()
+    """What must be there before the state is remembered: nothing is made for what has ended."""
 
 
 def create(look: Look, manifests: Sequence[Manifest], state: State) -> Next | None:
