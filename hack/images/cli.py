@@ -55,7 +55,7 @@ def build(folders: Places, engine: str, targets: tuple[str, ...]) -> None:
     IMAGES_FILE.parent.mkdir(exist_ok=True)
     secrets = pip_secrets(IMAGES_FILE.parent)
     layout = Layout(folders.layout)
-    images = _known()
+    images = held(_known(), layout) if builder == "buildah" else _known()
     for target in targets:
         image = f"localhost/comal/{target}:{tag(needed(target, all_stages), REPOSITORY)}"
         if not exists(builder, image):
@@ -92,6 +92,11 @@ def _known() -> dict[str, str]:
     return {
         str(target): str(image) for target, image in json.loads(IMAGES_FILE.read_text()).items()
     }
+
+
+def held(built: dict[str, str], layout: Layout) -> dict[str, str]:
+    """Return those of `built` that are still there: another checkout may have tidied up since."""
+    return {target: image for target, image in built.items() if layout.holds(image)}
 
 
 def to_load(built: dict[str, str], wanted: tuple[str, ...]) -> tuple[str, ...]:

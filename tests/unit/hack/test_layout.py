@@ -10,6 +10,7 @@ import pytest
 
 from cluster.commands import ClusterError
 from cluster.layout import Layout, reference
+from images.cli import held
 
 SHARED, OWN, OLD = b"shared layer", b"own layer", b"old layer"
 
@@ -72,6 +73,11 @@ def test_an_archive_names_its_image_in_full(layout: Layout) -> None:
 def test_an_image_that_was_not_built_is_refused_with_the_remedy(layout: Layout) -> None:
     with pytest.raises(ClusterError, match="make images"):
         archived(layout, "localhost/comal/b:1")
+
+
+def test_what_another_checkout_removed_is_no_longer_known(layout: Layout) -> None:
+    there, gone = "localhost/comal/a:2", "localhost/comal/operator:0123"
+    assert held({"a": there, "operator": gone}, layout) == {"a": there}
 
 
 def test_keeping_images_removes_only_what_no_kept_one_needs(layout: Layout, tmp_path: Path) -> None:
