@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from crash.recorder import Recorder
 from crash.scenario import Move, Scenario, Stage
-from crash.standin.jobs import Ending, Script
+from crash.standin.jobs import Ending, Script, event_of
 from crash.training import ended, is_running, starts
 
 _STAYS = Ending(stays=True)
@@ -59,16 +58,10 @@ def _told(stage: Stage, recorder: Recorder) -> str:
         for job in stage.all("Job")
         for mounted in job["spec"]["template"]["spec"]["volumes"]
         if mounted["name"] == "webhook"
-        for event in [_event(job)]
+        for event in [event_of(job)]
     )
     right = [("all", "failed"), ("all", "interrupted"), ("ends", "failed")]
     return "" if (made, told) == (3, right) else f"{made} Jobs tell {told}"
-
-
-def _event(job: dict[str, Any]) -> Any:
-    [container] = job["spec"]["template"]["spec"]["containers"]
-    [text] = [one for one in container["args"] if one.startswith("--event=")]
-    return json.loads(text.removeprefix("--event=").replace("$$(", "$("))
 
 
 RUNNING = (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from comal_trainer import contract
-from comal_trainer.contract import data, images, outputs, profile, sweep
+from comal_trainer.contract import data, images, notice, outputs, profile, sweep
 from crash.cluster import Body
 from crash.standin.jobs import CONVERTED
 
@@ -16,6 +16,16 @@ from crash.standin.jobs import CONVERTED
 _OTHER_DIGEST = "0" * 64
 # What the registered version measures on this run's data.
 _BASELINE = "120"
+_TIMES = {"p50": "1", "p95": "2", "p99": "3", "rate": "100"}
+# What those say whose words hang on nothing; a notice says none.
+_ALWAYS: Mapping[str, str] = {
+    contract.CONVERT_COMMAND: json.dumps(CONVERTED),
+    notice.NOTIFY_COMMAND: "",
+    outputs.RESTORE_COMMAND: json.dumps({"size": 1, "error": None}),
+    profile.PROFILE_COMMAND: json.dumps(
+        {"requests": 500, **_TIMES, "peak": 1 << 20, "error": None}
+    ),
+}
 
 
 def answer(job: Body, run: Mapping[str, Any], metrics: Mapping[str, str]) -> str:
@@ -24,11 +34,11 @@ def answer(job: Body, run: Mapping[str, Any], metrics: Mapping[str, str]) -> str
     command, *arguments = container["args"]
     given = dict(one.removeprefix("--").partition("=")[::2] for one in arguments if "=" in one)
     env = {one["name"]: one.get("value", "") for one in container["env"]}
+    if command in _ALWAYS:
+        return _ALWAYS[command]
     match command:
         case contract.COLLECT_COMMAND:
             return json.dumps(_collected(arguments, env, metrics))
-        case contract.CONVERT_COMMAND:
-            return json.dumps(CONVERTED)
         case contract.REGISTER_COMMAND:
             digest = _digest(run["metadata"]["name"], sorted(metrics.items()))
             return json.dumps({"digest": digest, "size": 1, "files": 1, "error": None})
@@ -41,13 +51,8 @@ def answer(job: Body, run: Mapping[str, Any], metrics: Mapping[str, str]) -> str
         case outputs.SEAL_COMMAND:
             found = [{"digest": _digest(one), "size": 1, "files": 1} for one in arguments]
             return json.dumps({"outputs": found, "error": None})
-        case outputs.RESTORE_COMMAND:
-            return json.dumps({"size": 1, "error": None})
         case sweep.SUGGEST_COMMAND:
             return json.dumps(_suggested(json.loads(given["request"])))
-        case profile.PROFILE_COMMAND:
-            times = {"p50": "1", "p95": "2", "p99": "3", "rate": "100"}
-            return json.dumps({"requests": 500, **times, "peak": 1 << 20, "error": None})
     raise AssertionError(f"the walk has no answer for {command}")
 
 

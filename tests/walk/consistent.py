@@ -11,6 +11,7 @@ from comal_operator.core.reasons import GateReason, RunReason
 from comal_trainer.contract.images import reference, without_tag
 from crash.cluster import Body
 from crash.standin.controllers import LABEL_RUN
+from crash.standin.jobs import event_of
 from walk.answers import digest_of_image
 from walk.around_run import explained
 from walk.cluster_around import PART
@@ -25,7 +26,7 @@ def faults(scene: Scene) -> Iterator[str]:
     """Yield what is wrong."""
     for run in scene.mirror.all(scene.namespace, "TrainingRun"):
         name = run["metadata"]["name"]
-        for check in (_spec, _status, _state, _jobs, _volume):
+        for check in (_spec, _status, _state, _jobs, _volume, _notices):
             for text in check(scene, run):
                 yield f"run {name}: {text}"
     for body in scene.mirror.all(scene.namespace):
@@ -86,9 +87,8 @@ def _jobs(scene: Scene, run: Body) -> Iterator[str]:
             yield f"Job {name} is of a run that is gone"
             continue
         ended = any(is_true(job.get("status", {}).get("conditions"), k) for k in _ENDS)
-        # What reads the series of an ended run ends by itself.
-        reads = job["metadata"]["labels"]["app.kubernetes.io/component"] == "training-series"
-        if not (ended or reads) and (over or (spec.get("suspend") and not spec.get("queue"))):
+        by_itself = job["metadata"]["labels"]["app.kubernetes.io/component"] in _END_BY_THEMSELVES
+        if not (ended or by_itself) and (over or (spec.get("suspend") and not spec.get("queue"))):
             yield f"Job {name} runs although the run does not"
         if job["metadata"]["labels"]["app.kubernetes.io/component"] != "training-step":
             continue
@@ -101,6 +101,8 @@ def _jobs(scene: Scene, run: Body) -> Iterator[str]:
 
 
 _ENDS = ("Complete", "Failed")
+# What reads the series of an ended run, and what tells of it.
+_END_BY_THEMSELVES = ("training-series", "training-notify")
 
 
 def _differences(spec: Spec, step: Spec, job: Body) -> Iterator[str]:
@@ -194,3 +196,27 @@ def _volume(scene: Scene, run: Body) -> Iterator[str]:
         modes = workspace.get("accessModes") or ["ReadWriteOnce"]
         if sorted(claim["spec"]["accessModes"]) != sorted(modes):
             yield f"its claim has access modes {claim['spec']['accessModes']} and not {modes}"
+
+
+def _notices(scene: Scene, run: Body) -> Iterator[str]:
+    """Yield what is wrong with who was told of the end: all who asked, each of them once."""
+    conditions = (run.get("status") or {}).get("conditions")
+    end = next((one for one in _ENDS if is_true(conditions, one)), None)
+    reason = (find(conditions, "Ready") or {}).get("reason")
+    # Those are told of a rejection, or of nothing.
+    verdict = (find(conditions, "GatePassed") or {}).get("status")
+    is_other = reason == RunReason.CANCELLED or verdict == "False"
+    if end is None or run["spec"].get("ttl") or is_other:
+        return
+    outcome = "Completed" if end == "Complete" else end
+    notify = run["spec"].get("notify") or ()
+    asked = [one for one in notify if outcome in one.get("when", [outcome])]
+    told = [
+        job
+        for job in scene.mirror.all(scene.namespace, "Job")
+        if job["metadata"]["labels"]["app.kubernetes.io/component"] == "training-notify"
+        and job["metadata"]["ownerReferences"][0]["uid"] == run["metadata"]["uid"]
+        and event_of(job)["data"]["outcome"] == outcome
+    ]
+    if len(told) != len(asked):
+        yield f"{len(told)} Jobs tell that it is {outcome}, and {len(asked)} webhooks asked"

@@ -13,6 +13,7 @@ from comal_operator.core.plan import Manifest
 from comal_operator.core.reasons import RunReason
 from comal_operator.core.training import decide
 from comal_operator.core.training.look import Look, Next
+from comal_operator.core.training.notify import notices
 from comal_operator.core.training.objects import workspace_claim
 from comal_operator.core.training.prerequisites import prerequisites
 from comal_operator.core.training.status import follow
@@ -96,6 +97,7 @@ MUTANTS = (
     Mutant("`after` is not heeded", replaced_function(predecessors, lambda *_: ())),
     Mutant("suspend stops nothing", replaced_function(halt, lambda _: ())),
     Mutant("what changed after the end is ignored", replaced_function(follow, lambda _: None)),
+    Mutant("no webhook is told", replaced_function(notices, lambda *_: ())),
     Mutant("env is left empty", replaced(EnvVar, "to_env", lambda one: {"name": one.name})),
     Mutant("a stopped attempt counts as a failure", replaced_function(_not_started, _counted)),
     Mutant(

@@ -121,8 +121,7 @@ Chance = Callable[[str], float]
 
 # How often an optional field is given, by the end of the path.
 _CHANCES: Mapping[str, float] = {
-    # Its Jobs come after the end, and have no answer here yet.
-    "notify": 0.0,
+    "notify": 0.15,
     "suspend": 0.06,
     "cancel": 0.02,
     "sweep": 0.06,

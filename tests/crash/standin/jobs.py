@@ -139,6 +139,13 @@ def step_of(job: Mapping[str, Any]) -> str:
     return name
 
 
+def event_of(job: Mapping[str, Any]) -> Any:
+    """Return the CloudEvent that a Job sends to a webhook."""
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    [text] = [one for one in container["args"] if one.startswith("--event=")]
+    return json.loads(text.removeprefix("--event=").replace("$$(", "$("))
+
+
 def pod_of(job: Body, attempt: int) -> Body:
     template, meta = job["spec"]["template"], job["metadata"]
     # The real controller adds five letters by chance; ours must end alike, killed or not.
