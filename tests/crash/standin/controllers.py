@@ -92,8 +92,9 @@ class Controllers:
         # A Job that tries a candidate is of no run.
         key = (job["metadata"]["labels"].get(LABEL_RUN, ""), step_of(job))
         attempt = self._attempts.get(key, 0)
-        self._attempts[key] = attempt + 1
         run = self._mirror.get("TrainingRun", self._namespace, key[0]) or {}
+        if not _is_late(job, run):
+            self._attempts[key] = attempt + 1
         gate = (run.get("status") or {}).get("gate") or {}
         ending = self._kubelet.script.ending(*key, attempt, gate.get("measured"))
         self._spawn(carry_out_job(self._cluster, job, ending, attempt))
@@ -138,3 +139,10 @@ class Controllers:
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             self.faults.append(fault)
+
+
+def _is_late(job: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
+    """Return whether a frozen operator made it for a run that is gone: it is nobody's attempt."""
+    [owner] = job["metadata"].get("ownerReferences") or [{"kind": ""}]
+    uid = run.get("metadata", {}).get("uid")
+    return bool(owner["kind"] == "TrainingRun" and owner["uid"] != uid)
