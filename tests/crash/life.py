@@ -41,7 +41,7 @@ _LATE = 0.7
 _SLOW = 0.3
 # Seconds for which a frozen one sends nothing: enough for another to go on.
 _FREEZE = 2.0
-# Some come later still, up to so many: when others are at rest, and they could undo the most.
+# A status comes later still, up to so many: when others are at rest, and it could undo the most.
 _LONG_FREEZE = 8.0
 
 SETTINGS = Settings(
@@ -157,8 +157,7 @@ class FreezingApi(Api):
             return await super().send(call)
         is_the_write, self._holds_write = self._holds_write, False
         await asyncio.sleep(_FREEZE)
-        # No watch tells of a Secret: the operator may not read them.
-        if is_the_write and (call.subresource == "status" or call.resource.kind == "Secret"):
+        if is_the_write and call.subresource == "status":
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LONG_FREEZE - _FREEZE):
                     await self._trap.thaw.wait()

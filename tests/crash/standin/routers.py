@@ -39,7 +39,8 @@ class Routers:
         self._failing, self._slow = script.failing, script.slow
         self._counted: dict[tuple[int, str], Counters] = {}
         self._written: dict[str, list[tuple[float, dict[str, str]]]] = {}
-        self._shares: dict[str, dict[str, Decimal]] = {}
+        self._shares: dict[str, tuple[dict[str, Decimal], float]] = {}
+        """Of each endpoint, and since when."""
         self.overtaken: list[str] = []
         """Shares that rose before every router ran the last ones."""
         self._unlisten = mirror.listen(namespace, self._hear)
@@ -120,13 +121,22 @@ class Routers:
             if "percent" in one
         }
         uid = mdep["metadata"]["uid"]
-        before = self._shares.get(uid, {})
-        self._shares[uid] = shares
+        before, since = self._shares.get(uid, ({}, 0.0))
+        if shares != before:
+            self._shares[uid] = shares, time.monotonic()
         rising = (status.get("candidate") or {}).get("revision", "")
         if not 0 < before.get(rising, Decimal(0)) < shares.get(rising, Decimal(0)):
             return
         for router in range(2):
-            runs = traffic_of(self._running(router, secret_name(mdep)) or "")
-            if Decimal(runs.get(rising, "0")) < before[rising]:
-                said = f"router {router} runs {runs} when {rising} rises from {before[rising]}"
+            # One that a late Secret threw back since has followed all the same.
+            ran = self._ran(router, secret_name(mdep), since)
+            if not any(Decimal(one.get(rising, "0")) >= before[rising] for one in ran):
+                said = f"router {router} ran {ran} when {rising} rises from {before[rising]}"
                 self.overtaken.append(f"{said} to {shares[rising]}")
+
+    def _ran(self, router: int, secret: str, since: float) -> list[Mapping[str, str]]:
+        """Return the shares that the router runs, and all that it has run that came since then."""
+        until = time.monotonic() - self._lag * (1 + router)
+        written = [one for one in self._written.get(secret, ()) if one[0] <= until]
+        told = [texts for when, texts in written if when >= since or when == written[-1][0]]
+        return [traffic_of(one["endpoints"]) for one in told]
