@@ -47,7 +47,7 @@ class Story:
 
     def begin(self, name: str, **how: object) -> int:
         """Let Git want the next version, and return it."""
-        wanted = VERSIONS[VERSIONS.index(self.stable) + 1 - len(VERSIONS)]
+        wanted = VERSIONS[(VERSIONS.index(self.stable) + 1) % len(VERSIONS)]
         self.number += 1
         self.enter(name, self.stable, wanted)
         self.endpoint.apply(wanted, self.number, **how)  # type: ignore[arg-type]

@@ -81,10 +81,13 @@ class Routers:
         return (self._versions(router, secret) or {}).get("endpoints")
 
     def _versions(self, router: int, secret: str) -> dict[str, str] | None:
-        lag = self._lag * (1 + router)
-        written = self._written.get(secret, [])
-        old = [texts for when, texts in written if time.monotonic() - when >= lag]
-        return old[-1] if old else None
+        followed = self._followed(router, secret)
+        return followed[-1][1] if followed else None
+
+    def _followed(self, router: int, secret: str) -> list[tuple[float, dict[str, str]]]:
+        """Return when what was written that the router has followed; it runs the last."""
+        until = time.monotonic() - self._lag * (1 + router)
+        return [one for one in self._written.get(secret, ()) if one[0] <= until]
 
     def _hear(self, event: Mapping[str, Any]) -> None:
         body = event["object"]
@@ -136,7 +139,7 @@ class Routers:
 
     def _ran(self, router: int, secret: str, since: float) -> list[Mapping[str, str]]:
         """Return the shares that the router runs, and all that it has run that came since then."""
-        until = time.monotonic() - self._lag * (1 + router)
-        written = [one for one in self._written.get(secret, ()) if one[0] <= until]
-        told = [texts for when, texts in written if when >= since or when == written[-1][0]]
-        return [traffic_of(one["endpoints"]) for one in told]
+        followed = self._followed(router, secret)
+        later = [texts for when, texts in followed[:-1] if when >= since]
+        runs = [texts for _, texts in followed[-1:]]
+        return [traffic_of(one["endpoints"]) for one in (*later, *runs)]

@@ -14,6 +14,7 @@ from comal_operator.core.children import is_ours
 from comal_operator.core.conditions import is_true
 from comal_operator.core.plan import Apply, Manifest, Seen
 from comal_operator.core.reasons import RunReason
+from comal_operator.core.training.left_over import has_ended
 from comal_operator.core.training.look import Facts, Look, Next, State
 from comal_operator.core.training.pods import pods_of
 from comal_operator.core.training.profile_job import SCORER, profile_job
@@ -63,7 +64,7 @@ def _one(
         # Its callers would wait for minutes; they do where it may not be stopped.
         refused = ("Job", live["metadata"]["name"]) in look.seen.refusals
         hopeless = _hopeless(pods_of(live, look.seen))
-        if hopeless is not None and not refused and not _is_complete(live):
+        if hopeless is not None and not refused and not has_ended(live):
             return Next(state, (Apply((_stopped(live, hopeless),)),))
     answer = report(look, job, Profiled, state, RunReason.PROFILING)
     if answer.answer is None:
@@ -122,10 +123,6 @@ def _stopped(job: Manifest, why: str) -> Manifest:
 
 def _has_failed(job: Manifest) -> bool:
     return is_true(job.get("status", {}).get("conditions"), "Failed")
-
-
-def _is_complete(job: Manifest) -> bool:
-    return is_true(job.get("status", {}).get("conditions"), "Complete")
 
 
 def _hopeless(pods: Sequence[Manifest]) -> str | None:
