@@ -12,6 +12,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
+from comal_operator.core.children import is_ours
 from comal_operator.core.serving.autoscaling import HORIZONTAL_POD_AUTOSCALER
 from crash.cluster import Cluster, Mirror
 from crash.standin import azure
@@ -93,7 +94,8 @@ class Controllers:
         key = (job["metadata"]["labels"].get(LABEL_RUN, ""), step_of(job))
         attempt = self._attempts.get(key, 0)
         run = self._mirror.get("TrainingRun", self._namespace, key[0]) or {}
-        if not _is_late(job, run):
+        # What a frozen operator makes for a run that is gone is nobody's attempt.
+        if not key[0] or (run and is_ours(job, run)):
             self._attempts[key] = attempt + 1
         gate = (run.get("status") or {}).get("gate") or {}
         ending = self._kubelet.script.ending(*key, attempt, gate.get("measured"))
@@ -139,10 +141,3 @@ class Controllers:
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             self.faults.append(fault)
-
-
-def _is_late(job: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
-    """Return whether a frozen operator made it for a run that is gone: it is nobody's attempt."""
-    [owner] = job["metadata"].get("ownerReferences") or [{"kind": ""}]
-    uid = run.get("metadata", {}).get("uid")
-    return bool(owner["kind"] == "TrainingRun" and owner["uid"] != uid)
